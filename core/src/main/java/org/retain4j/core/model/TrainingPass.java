@@ -1,0 +1,131 @@
+package org.retain4j.core.model;
+
+import java.util.ArrayList;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.core.nn.DecoderBlock;
+import org.retain4j.core.nn.ForwardContext;
+import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.tensor.Autograd;
+import org.retain4j.core.tensor.Kernels;
+import org.retain4j.core.tensor.Tensor;
+
+/**
+ * A forward pass up to the final norm that waits for its backward pass.
+ *
+ * <p>The head is left to the caller, so that a loss never needs all scores of the vocabulary at
+ * once. Belongs to the thread and scope that made it.
+ */
+public final class TrainingPass {
+
+    private final CausalLm model;
+    private final List<Parameter> trained;
+    private final TokenBatch batch;
+    private final Tensor hidden;
+    private final Autograd.@Nullable Checkpointed checkpointed;
+
+    private TrainingPass(
+            CausalLm model,
+            List<Parameter> trained,
+            TokenBatch batch,
+            Tensor hidden,
+            Autograd.@Nullable Checkpointed checkpointed) {
+        this.model = model;
+        this.trained = trained;
+        this.batch = batch;
+        this.hidden = hidden;
+        this.checkpointed = checkpointed;
+    }
+
+    /**
+     * Runs the forward pass.
+     *
+     * @param trained parameters whose gradients are wanted; each must require gradients
+     * @param checkpointing whether to keep only the inputs of blocks and compute the rest again in
+     *     the backward pass: about a third more time, about half the memory
+     */
+    public static TrainingPass run(
+            CausalLm model, TokenBatch batch, List<Parameter> trained, boolean checkpointing) {
+        if (!checkpointing) {
+            try (Autograd.Mode mode = Autograd.enableGrad()) {
+                return new TrainingPass(model, trained, batch, model.hidden(batch), null);
+            }
+        }
+        ForwardContext context = model.context(batch, null);
+        List<Stage> stages = new ArrayList<>();
+        for (DecoderBlock block : model.blocks()) {
+            stages.add(
+                    new Stage(keep(block.parameters(), trained), x -> block.forward(x, context)));
+        }
+        stages.add(new Stage(keep(model.norm().parameters(), trained), model.norm()::forward));
+        Autograd.Checkpointed chain = Autograd.checkpoint(stages, model.embed(batch));
+        return new TrainingPass(model, trained, batch, chain.output(), chain);
+    }
+
+    private static List<Tensor> keep(List<Parameter> own, List<Parameter> trained) {
+        return own.stream().filter(trained::contains).map(Parameter::value).toList();
+    }
+
+    /** Returns the hidden states after the final norm, {@code [rows, tokens, hidden]}. */
+    public Tensor hidden() {
+        return hidden;
+    }
+
+    /**
+     * Runs the backward pass.
+     *
+     * @param hiddenGradient gradient of the loss with respect to {@link #hidden}
+     * @return one gradient for each trained parameter, in their order; zeros for those that the
+     *     hidden states do not depend on, such as a head of its own
+     */
+    public List<Tensor> backward(Tensor hiddenGradient) {
+        if (checkpointed == null) {
+            return Autograd.grad(hidden, hiddenGradient, Parameter.values(trained));
+        }
+        Autograd.Gradients gradients = checkpointed.backward(hiddenGradient);
+        Map<Tensor, Tensor> byWeight = new IdentityHashMap<>();
+        List<Tensor> order = new ArrayList<>();
+        for (DecoderBlock block : model.blocks()) {
+            order.addAll(keep(block.parameters(), trained));
+        }
+        order.addAll(keep(model.norm().parameters(), trained));
+        List<Tensor> flat = gradients.parameters().stream().flatMap(List::stream).toList();
+        for (int i = 0; i < flat.size(); i++) {
+            byWeight.put(order.get(i), flat.get(i));
+        }
+        List<Tensor> result = new ArrayList<>();
+        for (Parameter parameter : trained) {
+            Tensor gradient = byWeight.get(parameter.value());
+            if (gradient == null) {
+                gradient =
+                        parameter == model.embedding()
+                                ? embeddingGradient(gradients.input())
+                                : Tensor.zerosLike(parameter.value());
+            }
+            result.add(gradient);
+        }
+        gradients.input().close();
+        return result;
+    }
+
+    private Tensor embeddingGradient(Tensor gradient) {
+        return Kernels.call(
+                "embedding_backward",
+                gradient,
+                model.idTensor(batch),
+                model.spec().vocabularySize());
+    }
+
+    private record Stage(List<Tensor> parameters, Block block) implements Autograd.Stage {
+        @Override
+        public Tensor forward(Tensor input) {
+            return block.forward(input);
+        }
+    }
+
+    private interface Block {
+        Tensor forward(Tensor input);
+    }
+}

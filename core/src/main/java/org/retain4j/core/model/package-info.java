@@ -1,0 +1,5 @@
+/** Causal language models: configuration, families, loading, forward passes and saving. */
+@NullMarked
+package org.retain4j.core.model;
+
+import org.jspecify.annotations.NullMarked;

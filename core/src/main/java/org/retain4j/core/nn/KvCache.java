@@ -1,0 +1,83 @@
+package org.retain4j.core.nn;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.retain4j.core.tensor.DType;
+import org.retain4j.core.tensor.Device;
+import org.retain4j.core.tensor.Scope;
+import org.retain4j.core.tensor.Tensor;
+
+/**
+ * Keys and values of the tokens that a decoder has seen, for all layers.
+ *
+ * <p>Allocated once for the longest sequence; one writer at a time.
+ */
+public final class KvCache implements AutoCloseable {
+
+    private final Scope scope = Scope.unbound();
+    private final List<Tensor> keys = new ArrayList<>();
+    private final List<Tensor> values = new ArrayList<>();
+    private final int capacity;
+    private int position;
+
+    /**
+     * Creates an empty cache.
+     *
+     * @param capacity largest number of tokens in a row
+     */
+    public KvCache(
+            int layers, int rows, int heads, int capacity, int headDim, DType type, Device device) {
+        this.capacity = capacity;
+        for (int i = 0; i < layers; i++) {
+            keys.add(scope.adopt(Tensor.zeros(type, device, rows, heads, capacity, headDim)));
+            values.add(scope.adopt(Tensor.zeros(type, device, rows, heads, capacity, headDim)));
+        }
+    }
+
+    Tensor keys(int layer) {
+        return keys.get(layer);
+    }
+
+    Tensor values(int layer) {
+        return values.get(layer);
+    }
+
+    /** Returns how many tokens of each row are stored. */
+    public int position() {
+        return position;
+    }
+
+    /**
+     * Counts tokens that a forward pass has stored.
+     *
+     * @throws IllegalStateException if they are more than fit
+     */
+    public void advance(int tokens) {
+        requireRoom(tokens);
+        position += tokens;
+    }
+
+    /**
+     * Checks that more tokens fit.
+     *
+     * @throws IllegalStateException if not
+     */
+    public void requireRoom(int tokens) {
+        if (position + tokens > capacity) {
+            throw new IllegalStateException(
+                    "the cache holds "
+                            + capacity
+                            + " tokens a row and "
+                            + position
+                            + " are used; "
+                            + tokens
+                            + " more do not fit");
+        }
+    }
+
+    /** Frees the cache. */
+    @Override
+    public void close() {
+        scope.close();
+    }
+}

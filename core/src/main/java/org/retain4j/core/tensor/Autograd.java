@@ -1,0 +1,193 @@
+package org.retain4j.core.tensor;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.retain4j.core.tensor.internal.Native;
+
+/**
+ * Automatic differentiation: gradients as plain lists, recording switched on and off by scope.
+ *
+ * <p>Recording is a state of the thread and is off unless {@link #enableGrad} turned it on inside
+ * an open {@link Scope}. Operators on tensors that require gradients keep what their backward pass
+ * needs until the result is closed or {@link #grad} has consumed it. Safe for all threads.
+ */
+public final class Autograd {
+
+    private Autograd() {}
+
+    /** Turns recording on for this thread until the returned mode is closed. */
+    public static Mode enableGrad() {
+        return new Mode(true);
+    }
+
+    /** Turns recording off for this thread until the returned mode is closed. */
+    public static Mode noGrad() {
+        return new Mode(false);
+    }
+
+    /** Returns whether this thread records now. */
+    public static boolean isRecording() {
+        Scope.current();
+        return Native.isGradMode();
+    }
+
+    /** A recording mode of one thread; closing it restores the mode before. */
+    public static final class Mode implements AutoCloseable {
+        private final boolean before;
+        private final Thread thread = Thread.currentThread();
+        private boolean closed;
+
+        private Mode(boolean recording) {
+            Scope.current();
+            before = Native.isGradMode();
+            Native.setGradMode(recording);
+        }
+
+        /**
+         * Restores the recording mode that was set before.
+         *
+         * @throws IllegalStateException if another thread closes it
+         */
+        @Override
+        public void close() {
+            if (thread != Thread.currentThread()) {
+                throw new IllegalStateException(
+                        "a recording mode of thread "
+                                + thread.getName()
+                                + " must be closed by that thread");
+            }
+            if (!closed) {
+                closed = true;
+                Native.setGradMode(before);
+            }
+        }
+    }
+
+    /**
+     * Returns the gradients of a scalar with respect to tensors that require gradients.
+     *
+     * @param loss tensor with one element, recorded from the inputs
+     * @param inputs tensors that require gradients; one that the loss does not depend on gets zeros
+     * @return one gradient for each input, of its shape and type
+     * @throws TensorException if the loss has more than one element or was not recorded
+     */
+    public static List<Tensor> grad(Tensor loss, List<Tensor> inputs) {
+        requireRecorded(loss);
+        return Kernels.callForList("grad", List.of(loss), inputs);
+    }
+
+    /**
+     * Returns the gradients of a tensor, given the gradient that arrives at it.
+     *
+     * @param output tensor of any shape, recorded from the inputs
+     * @param outputGradient gradient with respect to the output, of its shape
+     * @param inputs tensors that require gradients
+     * @return one gradient for each input, of its shape and type
+     */
+    public static List<Tensor> grad(Tensor output, Tensor outputGradient, List<Tensor> inputs) {
+        requireRecorded(output);
+        return Kernels.callForList("grad_output", output, outputGradient, inputs);
+    }
+
+    private static void requireRecorded(Tensor output) {
+        if (!output.requiresGrad()) {
+            throw new TensorException(
+                    "grad: "
+                            + output
+                            + " was not recorded; compute it inside Autograd.enableGrad() from"
+                            + " tensors that require gradients");
+        }
+    }
+
+    /** One stage of a chain of computations, for {@link #checkpoint}. */
+    public interface Stage {
+        /** Computes the output from the input; called once, and once more in the backward pass. */
+        Tensor forward(Tensor input);
+
+        /** Returns the tensors, other than the input, whose gradients are wanted. */
+        List<Tensor> parameters();
+    }
+
+    /**
+     * Runs a chain of stages keeping only the input of each; the backward pass computes the rest
+     * again (activation checkpointing, Chen et al. 2016, arXiv:1604.06174).
+     *
+     * <p>Costs one more forward pass, and memory for one stage instead of all.
+     *
+     * @param stages at least one stage
+     * @param input input of the first stage; its gradient is returned too
+     */
+    public static Checkpointed checkpoint(List<? extends Stage> stages, Tensor input) {
+        if (stages.isEmpty()) {
+            throw new IllegalArgumentException("checkpoint needs at least one stage");
+        }
+        List<Tensor> inputs = new ArrayList<>();
+        Tensor x = input.detach();
+        try (Mode mode = noGrad()) {
+            for (Stage stage : stages) {
+                inputs.add(x);
+                try (Scope scope = Scope.open()) {
+                    x = scope.passOut(stage.forward(x));
+                }
+            }
+        }
+        return new Checkpointed(List.copyOf(stages), inputs, x);
+    }
+
+    /** A checkpointed forward pass that waits for its backward pass. */
+    public static final class Checkpointed {
+        private final List<? extends Stage> stages;
+        private final List<Tensor> inputs;
+        private final Tensor output;
+
+        private Checkpointed(List<? extends Stage> stages, List<Tensor> inputs, Tensor output) {
+            this.stages = stages;
+            this.inputs = inputs;
+            this.output = output;
+        }
+
+        /** Returns the output of the last stage; it does not require gradients. */
+        public Tensor output() {
+            return output;
+        }
+
+        /**
+         * Computes the gradients, last stage first, freeing the kept inputs on the way.
+         *
+         * @param outputGradient gradient with respect to {@link #output}
+         * @return gradients with respect to the parameters of each stage, and to the first input
+         */
+        public Gradients backward(Tensor outputGradient) {
+            List<List<Tensor>> byStage = new ArrayList<>();
+            Tensor upstream = outputGradient;
+            for (int i = stages.size() - 1; i >= 0; i--) {
+                try (Scope scope = Scope.open()) {
+                    Tensor x = inputs.get(i).detach().requiresGrad(true);
+                    List<Tensor> wanted = new ArrayList<>(stages.get(i).parameters());
+                    wanted.add(x);
+                    Tensor y;
+                    try (Mode mode = enableGrad()) {
+                        y = stages.get(i).forward(x);
+                    }
+                    List<Tensor> gradients = grad(y, upstream, wanted);
+                    scope.passOut(gradients);
+                    if (upstream != outputGradient) {
+                        upstream.close();
+                    }
+                    upstream = gradients.get(gradients.size() - 1);
+                    byStage.add(0, gradients.subList(0, gradients.size() - 1));
+                }
+                inputs.get(i).close();
+            }
+            return new Gradients(byStage, upstream);
+        }
+    }
+
+    /**
+     * Gradients of a checkpointed chain.
+     *
+     * @param parameters for each stage, one gradient a parameter in the stage's order
+     * @param input gradient with respect to the input of the first stage
+     */
+    public record Gradients(List<List<Tensor>> parameters, Tensor input) {}
+}

@@ -1,0 +1,160 @@
+package org.retain4j.core.tensor;
+
+import ai.djl.engine.EngineException;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import org.retain4j.core.tensor.internal.EngineStart;
+import org.retain4j.core.tensor.internal.Native;
+import org.retain4j.core.tensor.internal.NativeTensor;
+
+/**
+ * Calls the TorchScript kernels that this library is made of, by name.
+ *
+ * <p>For authors of methods; users of tensors find the operators on {@link Tensor}. A kernel is a
+ * function in one of the resource files {@code org/retain4j/core/tensor/kernels/*.py}. Arguments
+ * are tensors, lists of tensors, {@code Integer}, {@code Long}, {@code Double}, {@code Boolean},
+ * {@code String}, {@code long[]} and {@code double[]}. Results belong to the thread's innermost
+ * {@link Scope}; gradients are recorded as {@link Autograd} says. Safe for all threads.
+ */
+public final class Kernels {
+
+    private Kernels() {}
+
+    /**
+     * Calls a kernel that returns one tensor.
+     *
+     * @throws TensorException if the arguments do not fit; the message names the kernel, the
+     *     arguments with shapes and types, and the reason
+     * @throws IllegalStateException if no {@link Scope} is open on this thread
+     */
+    public static Tensor call(String kernel, Object... arguments) {
+        Scope scope = Scope.current();
+        long result = run(kernel, arguments);
+        try {
+            if (!Native.isTensor(result)) {
+                throw new TensorException(kernel + " does not return one tensor");
+            }
+            return new Tensor(new NativeTensor(Native.toTensor(result)), scope);
+        } finally {
+            Native.deleteValue(result);
+        }
+    }
+
+    /** Calls a kernel that returns a list of tensors; otherwise as {@link #call}. */
+    public static List<Tensor> callForList(String kernel, Object... arguments) {
+        Scope scope = Scope.current();
+        long result = run(kernel, arguments);
+        try {
+            if (Native.isTensor(result)) {
+                throw new TensorException(kernel + " does not return a list of tensors");
+            }
+            long[] handles = Native.toTensors(result);
+            List<Tensor> tensors = new ArrayList<>(handles.length);
+            for (long handle : handles) {
+                tensors.add(new Tensor(new NativeTensor(handle), scope));
+            }
+            return tensors;
+        } finally {
+            Native.deleteValue(result);
+        }
+    }
+
+    private static long run(String kernel, Object[] arguments) {
+        long module = EngineStart.kernels();
+        long[] values = new long[arguments.length];
+        int converted = 0;
+        List<NativeTensor> used = new ArrayList<>(arguments.length);
+        try {
+            for (Object argument : arguments) {
+                values[converted] = convert(kernel, argument, used);
+                converted++;
+            }
+            return Native.runMethod(module, kernel, values);
+        } catch (EngineException e) {
+            throw new TensorException(describe(kernel, arguments) + ": " + reason(e), e);
+        } finally {
+            for (int i = 0; i < converted; i++) {
+                Native.deleteValue(values[i]);
+            }
+            used.forEach(NativeTensor::release);
+        }
+    }
+
+    private static long convert(String kernel, Object argument, List<NativeTensor> used) {
+        if (argument instanceof Tensor tensor) {
+            return Native.fromTensor(acquire(kernel, tensor, used));
+        }
+        if (argument instanceof List<?> list) {
+            long[] handles = new long[list.size()];
+            for (int i = 0; i < handles.length; i++) {
+                handles[i] = acquire(kernel, (Tensor) list.get(i), used);
+            }
+            return Native.fromTensors(handles);
+        }
+        if (argument instanceof Double value) {
+            return Native.fromDouble(value);
+        }
+        if (argument instanceof Integer || argument instanceof Long) {
+            return Native.fromLong(((Number) argument).longValue());
+        }
+        if (argument instanceof Boolean value) {
+            return Native.fromBoolean(value);
+        }
+        if (argument instanceof long[] values) {
+            return Native.fromLongs(values);
+        }
+        if (argument instanceof double[] values) {
+            return Native.fromDoubles(values);
+        }
+        if (argument instanceof String text) {
+            return Native.fromString(text);
+        }
+        throw new IllegalArgumentException(
+                kernel + ": arguments of " + argument.getClass() + " are not supported");
+    }
+
+    private static long acquire(String kernel, Tensor tensor, List<NativeTensor> used) {
+        NativeTensor nativeTensor = tensor.nativeTensor;
+        if (!nativeTensor.acquire()) {
+            throw new TensorException(
+                    kernel
+                            + ": tensor "
+                            + tensor
+                            + " is closed; keep it open with Scope.passOut or Scope.adopt");
+        }
+        used.add(nativeTensor);
+        return nativeTensor.handle();
+    }
+
+    private static String describe(String kernel, Object[] arguments) {
+        StringBuilder text = new StringBuilder(kernel).append('(');
+        for (int i = 0; i < arguments.length; i++) {
+            text.append(i == 0 ? "" : ", ");
+            Object argument = arguments[i];
+            if (argument instanceof List<?> list) {
+                text.append(list.size()).append(" tensors");
+                list.stream().limit(3).forEach(t -> text.append(' ').append(t));
+            } else if (argument instanceof long[] values) {
+                text.append(Arrays.toString(values));
+            } else if (argument instanceof double[] values) {
+                text.append(Arrays.toString(values));
+            } else {
+                text.append(argument);
+            }
+        }
+        return text.append(')').toString();
+    }
+
+    /** Takes the sentence of libtorch out of the TorchScript traceback around it. */
+    private static String reason(EngineException e) {
+        String message = String.valueOf(e.getMessage());
+        int start = message.lastIndexOf("Error: ");
+        if (start >= 0) {
+            message = message.substring(start + "Error: ".length());
+        }
+        String line = message.lines().findFirst().orElse("unknown reason").strip();
+        int exception = line.indexOf("Exception raised from");
+        return exception > 0 ? line.substring(0, exception).strip() : line;
+    }
+}

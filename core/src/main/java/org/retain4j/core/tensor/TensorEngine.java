@@ -1,0 +1,144 @@
+package org.retain4j.core.tensor;
+
+import ai.djl.engine.Engine;
+import ai.djl.pytorch.jni.JniUtils;
+import ai.djl.pytorch.jni.LibUtils;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.Set;
+import java.util.TreeSet;
+import org.retain4j.core.tensor.internal.EngineStart;
+
+/**
+ * Facts and settings of the libtorch of this process.
+ *
+ * <p>The engine starts with the first call that needs it: without network, without telemetry, and
+ * only with a libtorch that DJL's JNI library was built for. Safe for all threads.
+ */
+public final class TensorEngine {
+
+    private static final Set<String> CPU_FEATURES = readCpuFeatures();
+
+    private TensorEngine() {}
+
+    /**
+     * Starts the engine if it is not up yet.
+     *
+     * @throws IllegalStateException if libtorch is missing or of the wrong version; the message
+     *     says how to get a fitting one
+     */
+    public static void start() {
+        EngineStart.kernels();
+    }
+
+    /** Returns the version of DJL that this library was written for. */
+    public static String djlVersion() {
+        return EngineStart.DJL_VERSION;
+    }
+
+    /** Returns the version of libtorch, for example {@code 2.7.1}. */
+    public static String libtorchVersion() {
+        start();
+        return LibUtils.getVersion();
+    }
+
+    /** Returns the folder that libtorch was loaded from. */
+    public static Path libtorchFolder() {
+        start();
+        return Path.of(LibUtils.getLibtorchPath());
+    }
+
+    /** Returns the number of CUDA devices that can be used; 0 with a CPU build of libtorch. */
+    public static int cudaDevices() {
+        start();
+        return JniUtils.getFeatures().contains("CUDA")
+                ? Engine.getEngine("PyTorch").getGpuCount()
+                : 0;
+    }
+
+    /**
+     * Returns the default device: the one named by the system property {@code retain4j.device},
+     * else the CPU.
+     */
+    public static Device defaultDevice() {
+        return device(System.getProperty("retain4j.device", "cpu"));
+    }
+
+    /**
+     * Returns a device by name; {@code auto} is the first CUDA device if there is one, else the
+     * CPU.
+     *
+     * @throws IllegalArgumentException if the name is unknown or this process has no such device
+     */
+    public static Device device(String name) {
+        if (name.strip().equalsIgnoreCase("auto")) {
+            return cudaDevices() > 0 ? Device.cuda(0) : Device.CPU;
+        }
+        Device device = Device.parse(name);
+        if (device.isCuda() && device.index() >= cudaDevices()) {
+            throw new IllegalArgumentException(
+                    "device "
+                            + device
+                            + " is not there: libtorch "
+                            + libtorchVersion()
+                            + " sees "
+                            + cudaDevices()
+                            + " CUDA device(s); use cpu, or install a CUDA build of libtorch");
+        }
+        return device;
+    }
+
+    /** Returns how many threads one operator may use on the CPU. */
+    public static int threads() {
+        start();
+        return JniUtils.getNumThreads();
+    }
+
+    /**
+     * Sets how many threads one operator may use on the CPU, for the whole process.
+     *
+     * <p>Sums are split over threads: results of another number may differ in the last bits.
+     *
+     * @throws IllegalArgumentException if the number is not positive
+     */
+    public static void setThreads(int threads) {
+        if (threads < 1) {
+            throw new IllegalArgumentException("threads must be at least 1, is " + threads);
+        }
+        start();
+        JniUtils.setNumThreads(threads);
+    }
+
+    /** Returns the features of this CPU as Linux names them, for example {@code avx512_bf16}. */
+    public static Set<String> cpuFeatures() {
+        return CPU_FEATURES;
+    }
+
+    /**
+     * Returns whether OpenMP's waiting threads yield the CPU. Without {@code
+     * OMP_WAIT_POLICY=PASSIVE} in the environment they spin, and a busy machine computes at a
+     * fraction of its speed; it can only be set before the process starts.
+     */
+    public static boolean waitsPassively() {
+        return "PASSIVE".equalsIgnoreCase(System.getenv("OMP_WAIT_POLICY"));
+    }
+
+    private static Set<String> readCpuFeatures() {
+        Path file = Path.of("/proc/cpuinfo");
+        if (!Files.isReadable(file)) {
+            return Set.of();
+        }
+        try (var lines = Files.lines(file)) {
+            return lines.filter(line -> line.startsWith("flags") || line.startsWith("Features"))
+                    .findFirst()
+                    .map(line -> line.substring(line.indexOf(':') + 1).strip())
+                    .map(line -> new TreeSet<>(Arrays.asList(line.split("\\s+"))))
+                    .map(Set::copyOf)
+                    .orElse(Set.of());
+        } catch (IOException e) {
+            return Set.of();
+        }
+    }
+}

@@ -1,0 +1,204 @@
+package org.retain4j.core.text;
+
+import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonParser;
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.core.JsonToken;
+import com.fasterxml.jackson.core.StreamReadConstraints;
+import com.fasterxml.jackson.core.StreamReadFeature;
+import java.io.CharConversionException;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The tokens and ids of a {@code tokenizer.json}, which the native library does not tell.
+ *
+ * <p>Immutable after parsing.
+ */
+final class Vocabulary {
+
+    /** Largest id that is accepted plus one; the largest public vocabularies have 262 144. */
+    static final int MAX_SIZE = 1 << 24;
+
+    static final JsonFactory JSON =
+            JsonFactory.builder()
+                    .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                    .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
+                    .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
+                    .streamReadConstraints(
+                            StreamReadConstraints.builder().maxNestingDepth(64).build())
+                    .build();
+
+    private final String origin;
+    private final Map<String, Integer> ids = new HashMap<>();
+    private final List<String> addedTokens = new ArrayList<>();
+    private @Nullable String[] tokens = {};
+    private boolean modelFound;
+    private boolean prefixed;
+    private boolean merges;
+    private String type = "";
+
+    private Vocabulary(String origin) {
+        this.origin = origin;
+    }
+
+    /** Reads the tokens of a file; {@code origin} names it in messages. */
+    static Vocabulary parse(byte[] json, String origin) throws TokenizerException {
+        Vocabulary vocabulary = new Vocabulary(origin);
+        try (JsonParser parser = JSON.createParser(json)) {
+            vocabulary.readFile(parser);
+        } catch (JsonProcessingException | CharConversionException e) {
+            throw new TokenizerException(origin + " is not valid JSON: " + e.getMessage(), e);
+        } catch (TokenizerException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new TokenizerException(origin + " cannot be read: " + e, e);
+        }
+        if (!vocabulary.modelFound) {
+            throw vocabulary.fail(
+                    "has no model.vocab; expected the tokenizer.json of the Hugging Face"
+                            + " tokenizers library");
+        }
+        // The native library cuts the prefix off every merge without looking, and panics.
+        if (vocabulary.prefixed && (vocabulary.merges || vocabulary.type.equals("BPE"))) {
+            throw vocabulary.fail(
+                    "has a BPE model with continuing_subword_prefix, which is not supported");
+        }
+        vocabulary.addTokens();
+        return vocabulary;
+    }
+
+    /** Returns the largest id plus one. */
+    int size() {
+        return tokens.length;
+    }
+
+    @Nullable Integer id(String token) {
+        return ids.get(token);
+    }
+
+    @Nullable String token(int id) {
+        return tokens[id];
+    }
+
+    private void readFile(JsonParser parser) throws IOException {
+        if (parser.nextToken() != JsonToken.START_OBJECT) {
+            throw fail("is not a JSON object");
+        }
+        while (parser.nextToken() == JsonToken.FIELD_NAME) {
+            String key = parser.currentName();
+            JsonToken value = parser.nextToken();
+            if (key.equals("model") && value == JsonToken.START_OBJECT) {
+                readModel(parser);
+            } else if (key.equals("added_tokens") && value == JsonToken.START_ARRAY) {
+                readAddedTokens(parser);
+            } else if (PipelineChecks.SECTIONS.contains(key)) {
+                PipelineChecks.check(parser, key, origin);
+            } else {
+                parser.skipChildren();
+            }
+        }
+        if (parser.nextToken() != null) {
+            throw fail("has text after its JSON object");
+        }
+    }
+
+    private void readModel(JsonParser parser) throws IOException {
+        while (parser.nextToken() == JsonToken.FIELD_NAME) {
+            String key = parser.currentName();
+            JsonToken value = parser.nextToken();
+            if (key.equals("vocab") && value == JsonToken.START_OBJECT) {
+                modelFound = true;
+                while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                    String token = parser.currentName();
+                    if (parser.nextToken() != JsonToken.VALUE_NUMBER_INT) {
+                        throw fail("has an id in model.vocab that is not a whole number");
+                    }
+                    put(token, parser.getLongValue());
+                }
+            } else if (key.equals("vocab") && value == JsonToken.START_ARRAY) {
+                modelFound = true;
+                readUnigram(parser);
+            } else if (key.equals("continuing_subword_prefix")
+                    && value == JsonToken.VALUE_STRING
+                    && parser.getTextLength() > 0) {
+                prefixed = true;
+            } else if (key.equals("type") && value == JsonToken.VALUE_STRING) {
+                type = parser.getText();
+            } else if (key.equals("merges")) {
+                merges = true;
+                parser.skipChildren();
+            } else {
+                parser.skipChildren();
+            }
+        }
+    }
+
+    /** Reads {@code [["piece", score], …]}, where the place in the list is the id. */
+    private void readUnigram(JsonParser parser) throws IOException {
+        int id = 0;
+        while (parser.nextToken() == JsonToken.START_ARRAY) {
+            if (parser.nextToken() != JsonToken.VALUE_STRING) {
+                throw fail("has an entry in model.vocab that does not start with a text");
+            }
+            put(parser.getText(), id++);
+            while (parser.nextToken() != JsonToken.END_ARRAY) {
+                parser.skipChildren();
+            }
+        }
+    }
+
+    private void readAddedTokens(JsonParser parser) throws IOException {
+        while (parser.nextToken() == JsonToken.START_OBJECT) {
+            while (parser.nextToken() == JsonToken.FIELD_NAME) {
+                String key = parser.currentName();
+                if (parser.nextToken() == JsonToken.VALUE_STRING && key.equals("content")) {
+                    addedTokens.add(parser.getText());
+                } else {
+                    parser.skipChildren();
+                }
+            }
+        }
+    }
+
+    /**
+     * Numbers the added tokens as the native library does, which goes by what is known already and
+     * not by the ids in the file.
+     */
+    private void addTokens() throws TokenizerException {
+        int modelSize = ids.size();
+        int largestAdded = -1;
+        for (String token : addedTokens) {
+            if (token.isEmpty()) {
+                continue;
+            }
+            Integer id = ids.get(token);
+            if (id == null) {
+                id = largestAdded < modelSize ? modelSize : largestAdded + 1;
+                put(token, id);
+            }
+            largestAdded = Math.max(largestAdded, id);
+        }
+        int largest = -1;
+        for (int id : ids.values()) {
+            largest = Math.max(largest, id);
+        }
+        tokens = new @Nullable String[largest + 1];
+        ids.forEach((token, id) -> tokens[id] = token);
+    }
+
+    private void put(String token, long id) throws TokenizerException {
+        if (id < 0 || id >= MAX_SIZE) {
+            throw fail("has the token id " + id + "; expected 0 to " + (MAX_SIZE - 1));
+        }
+        ids.put(token, (int) id);
+    }
+
+    private TokenizerException fail(String problem) {
+        return new TokenizerException(origin + " " + problem);
+    }
+}

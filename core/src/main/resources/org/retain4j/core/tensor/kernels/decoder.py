@@ -1,0 +1,108 @@
+# Building blocks of decoder-only transformers. `dtype` is the type to multiply matrices in; sums,
+# norms and the residual stream stay in the type of x. A list of tensors stands for an optional one.
+
+
+def linear(x: Tensor, weight: Tensor, bias: List[Tensor], dtype: int) -> Tensor:
+    y = torch.linear(torch.to(x, dtype), torch.to(weight, dtype))
+    if torch.gt(torch.len(bias), 0):
+        y = torch.add(y, torch.to(bias[0], dtype))
+    return y
+
+
+def embedding(weight: Tensor, ids: Tensor) -> Tensor:
+    return torch.embedding(weight, ids)
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    x32 = torch.to(x, 6)
+    n = torch.mul(x32, torch.rsqrt(torch.add(torch.mean(torch.mul(x32, x32), [-1], True), eps)))
+    return torch.mul(weight, torch.to(n, ops.prim.dtype(x)))
+
+
+def rope_tables(positions: Tensor, inverse_frequencies: Tensor, scaling: float) -> List[Tensor]:
+    angles = torch.mul(torch.unsqueeze(torch.to(positions, 6), -1), inverse_frequencies)
+    both = torch.unsqueeze(torch.cat([angles, angles], -1), 1)
+    return [torch.mul(torch.cos(both), scaling), torch.mul(torch.sin(both), scaling)]
+
+
+def split_heads(x: Tensor, heads: int) -> Tensor:
+    return torch.transpose(torch.reshape(x, [torch.size(x, 0), torch.size(x, 1), heads, -1]), 1, 2)
+
+
+def merge_heads(x: Tensor) -> Tensor:
+    return torch.reshape(torch.transpose(x, 1, 2), [torch.size(x, 0), torch.size(x, 2), -1])
+
+
+def rope(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
+    a, b = torch.chunk(x, 2, -1)
+    y = torch.add(torch.mul(x, cos), torch.mul(torch.cat([torch.neg(b), a], -1), sin))
+    return torch.to(y, ops.prim.dtype(x))
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, mask: List[Tensor], scale: float) -> Tensor:
+    if torch.gt(torch.len(mask), 0):
+        y = torch.scaled_dot_product_attention(q, k, v, mask[0], 0., False, scale=scale, enable_gqa=True)
+    else:
+        y = torch.scaled_dot_product_attention(q, k, v, None, 0., torch.gt(torch.size(q, 2), 1), scale=scale, enable_gqa=True)
+    return y
+
+
+def gated_silu(gate: Tensor, up: Tensor) -> Tensor:
+    return torch.mul(torch.silu(gate), up)
+
+
+def norm_qkv(x: Tensor, norm: Tensor, eps: float, weights: List[Tensor], biases: List[Tensor], cos: Tensor, sin: Tensor, heads: int, kv_heads: int, dtype: int) -> List[Tensor]:
+    x32 = torch.to(x, 6)
+    n = torch.mul(x32, torch.rsqrt(torch.add(torch.mean(torch.mul(x32, x32), [-1], True), eps)))
+    h = torch.to(torch.mul(norm, torch.to(n, ops.prim.dtype(x))), dtype)
+    q = torch.linear(h, torch.to(weights[0], dtype))
+    k = torch.linear(h, torch.to(weights[1], dtype))
+    v = torch.linear(h, torch.to(weights[2], dtype))
+    if torch.gt(torch.len(biases), 0):
+        q = torch.add(q, torch.to(biases[0], dtype))
+        k = torch.add(k, torch.to(biases[1], dtype))
+        v = torch.add(v, torch.to(biases[2], dtype))
+    b = torch.size(x, 0)
+    t = torch.size(x, 1)
+    q = torch.transpose(torch.reshape(q, [b, t, heads, -1]), 1, 2)
+    k = torch.transpose(torch.reshape(k, [b, t, kv_heads, -1]), 1, 2)
+    v = torch.transpose(torch.reshape(v, [b, t, kv_heads, -1]), 1, 2)
+    q1, q2 = torch.chunk(q, 2, -1)
+    k1, k2 = torch.chunk(k, 2, -1)
+    q = torch.add(torch.mul(q, cos), torch.mul(torch.cat([torch.neg(q2), q1], -1), sin))
+    k = torch.add(torch.mul(k, cos), torch.mul(torch.cat([torch.neg(k2), k1], -1), sin))
+    return [torch.to(q, dtype), torch.to(k, dtype), v]
+
+
+def attend_out(x: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: List[Tensor], scale: float, weight: Tensor, bias: List[Tensor], dtype: int) -> Tensor:
+    if torch.gt(torch.len(mask), 0):
+        y = torch.scaled_dot_product_attention(q, k, v, mask[0], 0., False, scale=scale, enable_gqa=True)
+    else:
+        y = torch.scaled_dot_product_attention(q, k, v, None, 0., torch.gt(torch.size(q, 2), 1), scale=scale, enable_gqa=True)
+    y = torch.reshape(torch.transpose(y, 1, 2), [torch.size(y, 0), torch.size(y, 2), -1])
+    o = torch.linear(y, torch.to(weight, dtype))
+    if torch.gt(torch.len(bias), 0):
+        o = torch.add(o, torch.to(bias[0], dtype))
+    return torch.add(x, o)
+
+
+def norm_gated_mlp(x: Tensor, norm: Tensor, eps: float, weights: List[Tensor], dtype: int) -> Tensor:
+    x32 = torch.to(x, 6)
+    n = torch.mul(x32, torch.rsqrt(torch.add(torch.mean(torch.mul(x32, x32), [-1], True), eps)))
+    h = torch.to(torch.mul(norm, torch.to(n, ops.prim.dtype(x))), dtype)
+    a = torch.silu(torch.linear(h, torch.to(weights[0], dtype)))
+    g = torch.mul(a, torch.linear(h, torch.to(weights[1], dtype)))
+    return torch.add(x, torch.linear(g, torch.to(weights[2], dtype)))
+
+
+def causal_padding_mask(mask: Tensor) -> Tensor:
+    t = torch.size(mask, 1)
+    causal = torch.tril(torch.ones([t, t], dtype=11, device=ops.prim.device(mask)))
+    keys = torch.unsqueeze(torch.unsqueeze(mask, 1), 1)
+    own = torch.eye(t, dtype=11, device=ops.prim.device(mask))
+    # a padded row must see itself, or its softmax is 0/0
+    return torch.__or__(torch.__and__(keys, causal), own)
+
+
+def embedding_backward(gradient: Tensor, ids: Tensor, rows: int) -> Tensor:
+    return torch.embedding_dense_backward(gradient, ids, rows, -1, False)

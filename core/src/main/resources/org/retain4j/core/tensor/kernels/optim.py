@@ -1,0 +1,33 @@
+# Optimizer steps over lists of tensors.
+
+
+def global_norm(g: List[Tensor]) -> Tensor:
+    return torch.linalg_vector_norm(torch.stack(torch._foreach_norm(g, 2)))
+
+
+def clip_(g: List[Tensor], norm: Tensor, max_norm: float) -> Tensor:
+    s = torch.clamp_max(torch.mul(torch.reciprocal(torch.add(norm, 1e-6)), max_norm), 1.)
+    torch._foreach_mul_(g, s)
+    return norm
+
+
+def adamw_(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], lr: float, beta1: float, beta2: float, eps: float, weight_decay: float) -> Tensor:
+    e = annotate(List[Tensor], [])
+    torch._foreach_add_(steps, 1)
+    torch._fused_adamw_(p, g, m, v, e, steps, lr=lr, beta1=beta1, beta2=beta2, weight_decay=weight_decay, eps=eps, amsgrad=False, maximize=False, grad_scale=None, found_inf=None)
+    return steps[0]
+
+
+def sgd_(p: List[Tensor], g: List[Tensor], momentum_buffers: List[Tensor], lr: float, momentum: float, weight_decay: float, first: bool) -> Tensor:
+    d = g
+    if torch.gt(weight_decay, 0.):
+        d = torch._foreach_add(g, p, alpha=weight_decay)
+    if torch.gt(momentum, 0.):
+        if first:
+            torch._foreach_copy_(momentum_buffers, d)
+        else:
+            torch._foreach_mul_(momentum_buffers, momentum)
+            torch._foreach_add_(momentum_buffers, d, alpha=1)
+        d = momentum_buffers
+    torch._foreach_add_(p, d, alpha=torch.neg(lr))
+    return p[0]

@@ -1,0 +1,336 @@
+package org.retain4j.evaluation.report;
+
+import static org.retain4j.evaluation.report.Html.escape;
+
+import org.jspecify.annotations.Nullable;
+import org.retain4j.evaluation.statistics.Estimate;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+
+/**
+ * Writes a comparison as one HTML page that opens without a network.
+ *
+ * <p>Styles and pictures are inside the page and there is no script. All text of the result is
+ * escaped. Where plots cannot be drawn, one sentence in their place says why. Stateless and
+ * thread-safe.
+ */
+public final class HtmlReport {
+    private static final String STYLE =
+            """
+            :root { color-scheme: light dark; --ink: #1c1c1e; --soft: #5c5f66; --paper: #fff;
+              --panel: #f5f5f2; --line: #dcdcd8; --good: #00664a; --bad: #a33c00; }
+            @media (prefers-color-scheme: dark) { :root { --ink: #ececec; --soft: #a8abb2;
+              --paper: #18191b; --panel: #222326; --line: #3a3b3f; --good: #4fd1a5; --bad: #ff9d66; } }
+            * { box-sizing: border-box; }
+            body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 68rem; color: var(--ink);
+              background: var(--paper); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI",
+              Roboto, sans-serif; overflow-wrap: anywhere; }
+            h1 { font-size: 1.45rem; line-height: 1.35; margin: .3rem 0 1rem; }
+            h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; }
+            h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
+            p, li { max-width: 46rem; }
+            .soft { color: var(--soft); font-size: .9rem; }
+            .scroll { overflow-x: auto; }
+            .plot { background: #fff; border: 1px solid var(--line); border-radius: 8px;
+              padding: .4rem; margin: .6rem 0; }
+            .plot svg { display: block; width: 100%; height: auto; min-width: 32rem;
+              max-width: 56rem; margin: 0 auto; }
+            table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums;
+              overflow-wrap: normal; }
+            th, td { padding: .35rem .5rem; text-align: right; white-space: nowrap;
+              border-bottom: 1px solid var(--line); vertical-align: top; }
+            th { font-weight: 600; color: var(--soft); vertical-align: bottom; white-space: normal; }
+            th:first-child, td:first-child { text-align: left; }
+            td small { display: block; color: var(--soft); }
+            td.text { text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; }
+            .more { color: var(--good); font-weight: 600; }
+            .less { color: var(--bad); font-weight: 600; }
+            .samples { display: grid; gap: .6rem;
+              grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); }
+            .sample { background: var(--panel); border-radius: 8px; padding: .6rem .8rem; }
+            .sample b { display: block; font-size: .85rem; color: var(--soft); }
+            .sample p, .prompt { margin: .2rem 0 0; white-space: pre-wrap; font-size: .92rem; }
+            .prompt { border-left: 3px solid var(--line); padding-left: .7rem; margin: .3rem 0 .7rem; }
+            details { border-bottom: 1px solid var(--line); padding: .5rem 0; }
+            summary { cursor: pointer; font-weight: 600; }
+            """;
+
+    private HtmlReport() {}
+
+    /** The drawing of one plot. */
+    @FunctionalInterface
+    interface Plot {
+        String svg(ComparisonResult result) throws PlotUnavailableException;
+    }
+
+    /** Returns the page. */
+    public static String render(ComparisonResult result) {
+        return render(result, ParetoPlot::svg, CurvePlot::learned, CurvePlot::retained);
+    }
+
+    /**
+     * Writes the page, replacing the file at once or not at all.
+     *
+     * @throws IOException if the file cannot be written
+     */
+    public static void write(ComparisonResult result, Path file) throws IOException {
+        AtomicTextFile.write(file, render(result));
+    }
+
+    static String render(ComparisonResult result, Plot pareto, Plot learned, Plot retained) {
+        Findings findings = Findings.of(result);
+        StringBuilder html = new StringBuilder(1 << 18);
+        html.append(
+                """
+                <!DOCTYPE html>
+                <html lang="en">
+                <head>
+                <meta charset="utf-8">
+                <meta name="viewport" content="width=device-width, initial-scale=1">
+                <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+                <title>Retain4j: learned and retained</title>
+                <style>
+                """);
+        html.append(STYLE).append("</style>\n</head>\n<body>\n<header>\n");
+        html.append("<p class=\"soft\">Retain4j ")
+                .append(escape(result.retain4jVersion()))
+                .append(" · ")
+                .append(escape(result.createdAt()))
+                .append("</p>\n<h1>")
+                .append(escape(findings.headline()))
+                .append("</h1>\n");
+        if (!findings.details().isEmpty()) {
+            html.append("<ul>\n");
+            for (String detail : findings.details()) {
+                html.append("<li>").append(escape(detail)).append("</li>\n");
+            }
+            html.append("</ul>\n");
+        }
+        html.append("<p><b>Model:</b> ")
+                .append(escape(result.model()))
+                .append("<br><b>New text:</b> ")
+                .append(escape(result.learnText()))
+                .append("<br><b>Old text:</b> ")
+                .append(escape(result.retainText()))
+                .append("</p>\n</header>\n<main>\n");
+
+        html.append("<h2>Learning against forgetting</h2>\n");
+        plot(html, result, pareto);
+        html.append(
+                "<p class=\"soft\">One point a method; the bars are 95 % intervals over seeds and"
+                    + " documents. Both axes run backwards, so up and to the right is better. On"
+                    + " the dashed line nothing is forgotten.</p>\n");
+        table(html, result, findings);
+        curves(html, result, learned, retained);
+        samples(html, result);
+        methods(html, result);
+        html.append("<h2>Settings</h2>\n");
+        map(html, result.settings());
+        html.append("<h2>Environment</h2>\n");
+        map(html, result.environment());
+        html.append("<p class=\"soft\">The whole comparison took ")
+                .append(seconds(result.seconds()))
+                .append(".</p>\n</main>\n</body>\n</html>\n");
+        return html.toString();
+    }
+
+    private static boolean plot(StringBuilder html, ComparisonResult result, Plot plot) {
+        try {
+            String svg = plot.svg(result);
+            html.append("<div class=\"plot scroll\">").append(svg).append("</div>\n");
+            return true;
+        } catch (PlotUnavailableException e) {
+            html.append("<p><b>")
+                    .append(escape(String.valueOf(e.getMessage())))
+                    .append("</b></p>\n");
+            return false;
+        }
+    }
+
+    private static void table(StringBuilder html, ComparisonResult result, Findings findings) {
+        html.append(
+                """
+                <h2>Results</h2>
+                <div class="scroll"><table>
+                <thead><tr><th>Method</th><th>New text</th><th>Old text</th><th>New − plain</th>
+                <th>Old − plain</th><th>Learning rate</th><th>New tokens</th><th>Replayed tokens</th>
+                <th>Overhead tokens</th><th>Time</th></tr></thead>
+                <tbody>
+                """);
+        html.append("<tr><td>Base model</td>");
+        estimate(html, result.baseLearned(), "%.3f", "");
+        estimate(html, result.baseRetained(), "%.3f", "");
+        html.append("<td></td>".repeat(7)).append("</tr>\n");
+        for (int i = 0; i < result.methods().size(); i++) {
+            MethodResult method = result.methods().get(i);
+            String kept =
+                    switch (findings.verdicts().get(i)) {
+                        case KEPT_MORE -> "more";
+                        case KEPT_LESS -> "less";
+                        case REFERENCE, UNCLEAR -> "";
+                    };
+            html.append("<tr><td>").append(escape(method.title())).append("</td>");
+            estimate(html, method.learned(), "%.3f", "");
+            estimate(html, method.retained(), "%.3f", "");
+            estimate(html, method.learnedMinusPlain(), "%+.3f", "");
+            estimate(html, method.retainedMinusPlain(), "%+.3f", kept);
+            for (String cell :
+                    List.of(
+                            rate(method.learningRate()),
+                            count(method.newTokens()),
+                            count(method.replayedTokens()),
+                            count(method.overheadTokens()),
+                            seconds(method.seconds()))) {
+                html.append("<td>").append(cell).append("</td>");
+            }
+            html.append("</tr>\n");
+        }
+        html.append(
+                "</tbody></table></div>\n"
+                    + "<p class=\"soft\">Bits per byte on held-out text, lower is better; below"
+                    + " each value its 95 % interval. “− plain” is the paired difference to plain"
+                    + " fine-tuning on the same seeds and documents: below zero is better, coloured"
+                    + " where the interval excludes zero for the old text. Tokens and time are"
+                    + " those of one run; overhead tokens go through the model outside the training"
+                    + " budget (Fisher information, teacher, generation).</p>\n");
+    }
+
+    private static void estimate(
+            StringBuilder html, @Nullable Estimate estimate, String format, String style) {
+        if (estimate == null) {
+            html.append("<td>–</td>");
+            return;
+        }
+        html.append("<td><span class=\"")
+                .append(style)
+                .append("\">")
+                .append(number(format, estimate.value()))
+                .append("</span><small>")
+                .append(number(format, estimate.low()))
+                .append(" … ")
+                .append(number(format, estimate.high()))
+                .append("</small></td>");
+    }
+
+    private static void curves(
+            StringBuilder html, ComparisonResult result, Plot learned, Plot retained) {
+        if (result.methods().stream().allMatch(method -> method.curves().isEmpty())) {
+            return;
+        }
+        html.append("<h2>During training</h2>\n<h3>Learning the new text</h3>\n");
+        if (plot(html, result, learned)) {
+            html.append("<h3>Forgetting the old text</h3>\n");
+            plot(html, result, retained);
+            html.append("<p class=\"soft\">Mean over the seeds; lower is better in both.</p>\n");
+        }
+    }
+
+    private static void samples(StringBuilder html, ComparisonResult result) {
+        Map<String, List<String[]>> byPrompt = new LinkedHashMap<>();
+        collect(byPrompt, "Base model", result.baseSamples());
+        for (MethodResult method : result.methods()) {
+            collect(byPrompt, method.title(), method.samples());
+        }
+        if (byPrompt.isEmpty()) {
+            return;
+        }
+        html.append("<h2>What the models write</h2>\n");
+        byPrompt.forEach(
+                (prompt, texts) -> {
+                    html.append("<h3>Prompt</h3>\n<p class=\"prompt\">")
+                            .append(escape(prompt))
+                            .append("</p>\n<div class=\"samples\">\n");
+                    for (String[] text : texts) {
+                        html.append("<div class=\"sample\"><b>")
+                                .append(escape(text[0]))
+                                .append("</b><p>")
+                                .append(escape(text[1]))
+                                .append("</p></div>\n");
+                    }
+                    html.append("</div>\n");
+                });
+    }
+
+    private static void collect(
+            Map<String, List<String[]>> byPrompt, String author, List<TextSample> samples) {
+        for (TextSample sample : samples) {
+            byPrompt.computeIfAbsent(sample.prompt(), prompt -> new ArrayList<>())
+                    .add(new String[] {author, sample.continuation()});
+        }
+    }
+
+    private static void methods(StringBuilder html, ComparisonResult result) {
+        html.append("<h2>Methods</h2>\n");
+        for (MethodResult method : result.methods()) {
+            html.append("<details><summary>")
+                    .append(escape(method.title()))
+                    .append("</summary>\n<p>")
+                    .append(escape(method.paper()))
+                    .append("</p>\n<p class=\"soft\">On the command line: <code>")
+                    .append(escape(method.name()))
+                    .append("</code>. Seeds: ")
+                    .append(method.curves().stream().map(c -> Long.toString(c.seed())).toList())
+                    .append("</p>\n");
+            map(html, method.options());
+            if (!method.trials().isEmpty()) {
+                html.append(
+                        "<div class=\"scroll\"><table><thead><tr><th>Learning rate"
+                                + " tried</th><th>New text, validation, bits per"
+                                + " byte</th></tr></thead><tbody>\n");
+                for (LearningRateTrial trial : method.trials()) {
+                    boolean chosen =
+                            Double.compare(trial.learningRate(), method.learningRate()) == 0;
+                    html.append("<tr><td>")
+                            .append(rate(trial.learningRate()))
+                            .append(chosen ? " (chosen)" : "")
+                            .append("</td><td>")
+                            .append(
+                                    Double.isFinite(trial.validationBitsPerByte())
+                                            ? number("%.4f", trial.validationBitsPerByte())
+                                            : "diverged")
+                            .append("</td></tr>\n");
+                }
+                html.append("</tbody></table></div>\n");
+            }
+            html.append("</details>\n");
+        }
+    }
+
+    private static void map(StringBuilder html, Map<String, Object> entries) {
+        if (entries.isEmpty()) {
+            return;
+        }
+        html.append("<div class=\"scroll\"><table><tbody>\n");
+        entries.forEach(
+                (key, value) ->
+                        html.append("<tr><td>")
+                                .append(escape(key))
+                                .append("</td><td class=\"text\">")
+                                .append(escape(String.valueOf(value)))
+                                .append("</td></tr>\n"));
+        html.append("</tbody></table></div>\n");
+    }
+
+    private static String number(String format, double value) {
+        return String.format(Locale.ROOT, format, value).replace('-', '−');
+    }
+
+    private static String count(long tokens) {
+        return String.format(Locale.ROOT, "%,d", tokens);
+    }
+
+    private static String rate(double learningRate) {
+        return escape(Double.toString(learningRate).replace("E-", "e-"));
+    }
+
+    private static String seconds(double seconds) {
+        long whole = Math.round(seconds);
+        return whole < 120 ? whole + " s" : "%d min %02d s".formatted(whole / 60, whole % 60);
+    }
+}

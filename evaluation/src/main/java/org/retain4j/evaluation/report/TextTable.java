@@ -1,0 +1,140 @@
+package org.retain4j.evaluation.report;
+
+import org.jspecify.annotations.Nullable;
+import org.retain4j.evaluation.statistics.Estimate;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+
+/**
+ * Writes a comparison as plain text for a terminal, at most {@value #WIDTH} columns wide.
+ *
+ * <p>Control characters in titles are replaced, so that no result can steer the terminal. Stateless
+ * and thread-safe.
+ */
+public final class TextTable {
+    private static final int WIDTH = 110;
+    private static final int TITLE_WIDTH = 22;
+    private static final String GAP = "  ";
+    private static final List<String> HEADER =
+            List.of("Method", "New text", "Old text", "New - plain", "Old - plain", "Seconds");
+
+    private TextTable() {}
+
+    /** Returns the table, a line that explains it, and the findings, each line ended by '\n'. */
+    public static String render(ComparisonResult result) {
+        List<List<String>> rows = new ArrayList<>();
+        rows.add(HEADER);
+        rows.add(
+                List.of(
+                        "Base model",
+                        interval(result.baseLearned()),
+                        interval(result.baseRetained()),
+                        "",
+                        "",
+                        ""));
+        for (MethodResult method : result.methods()) {
+            rows.add(
+                    List.of(
+                            title(method.title()),
+                            interval(method.learned()),
+                            interval(method.retained()),
+                            signed(method.learnedMinusPlain()),
+                            signed(method.retainedMinusPlain()),
+                            String.format(Locale.ROOT, "%.0f", method.seconds())));
+        }
+        int[] widths = new int[HEADER.size()];
+        for (List<String> row : rows) {
+            for (int column = 0; column < widths.length; column++) {
+                widths[column] = Math.max(widths[column], length(row.get(column)));
+            }
+        }
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < rows.size(); i++) {
+            line(text, rows.get(i), widths);
+            if (i == 0) {
+                int total = (widths.length - 1) * GAP.length();
+                for (int width : widths) {
+                    total += width;
+                }
+                text.append("-".repeat(total)).append('\n');
+            }
+        }
+        text.append('\n');
+        wrap(
+                text,
+                "Bits per byte on held-out text, lower is better; [low, high] is the 95 % interval"
+                    + " over seeds and documents. The last two intervals are paired differences to"
+                    + " plain fine-tuning, below zero is better. Seconds are those of one run.");
+        text.append('\n');
+        wrap(text, clean(Findings.of(result).text()));
+        return text.toString();
+    }
+
+    private static void line(StringBuilder text, List<String> row, int[] widths) {
+        int start = text.length();
+        for (int column = 0; column < widths.length; column++) {
+            String cell = row.get(column);
+            String padding = " ".repeat(widths[column] - length(cell));
+            text.append(column == 0 ? cell + padding : GAP + padding + cell);
+        }
+        int end = text.length();
+        while (end > start && text.charAt(end - 1) == ' ') {
+            end--;
+        }
+        text.setLength(end);
+        text.append('\n');
+    }
+
+    private static void wrap(StringBuilder text, String paragraph) {
+        int column = 0;
+        for (String word : paragraph.split(" ")) {
+            if (column > 0 && column + 1 + length(word) > WIDTH) {
+                text.append('\n');
+                column = 0;
+            } else if (column > 0) {
+                text.append(' ');
+                column++;
+            }
+            text.append(word);
+            column += length(word);
+        }
+        text.append('\n');
+    }
+
+    private static String interval(Estimate estimate) {
+        return String.format(
+                Locale.ROOT,
+                "%.2f [%.2f, %.2f]",
+                estimate.value(),
+                estimate.low(),
+                estimate.high());
+    }
+
+    private static String signed(@Nullable Estimate difference) {
+        return difference == null
+                ? ""
+                : String.format(
+                        Locale.ROOT,
+                        "%+.2f [%+.2f, %+.2f]",
+                        difference.value(),
+                        difference.low(),
+                        difference.high());
+    }
+
+    private static String title(String title) {
+        String clean = clean(title);
+        return length(clean) <= TITLE_WIDTH
+                ? clean
+                : clean.substring(0, clean.offsetByCodePoints(0, TITLE_WIDTH - 1)) + "…";
+    }
+
+    private static String clean(String text) {
+        return text.replaceAll("\\p{Cc}", "?");
+    }
+
+    private static int length(String text) {
+        return text.codePointCount(0, text.length());
+    }
+}
