@@ -15,6 +15,7 @@ import java.nio.file.ReadOnlyFileSystemException;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.UUID;
+import org.jspecify.annotations.Nullable;
 
 /**
  * An output file that appears under its name only when it is complete and on disk.
@@ -200,7 +201,7 @@ public final class AtomicFile implements AutoCloseable {
         return new IOException("Cannot write " + target + ": " + advice, cause);
     }
 
-    private static boolean isFull(Path folder, @org.jspecify.annotations.Nullable String detail) {
+    private static boolean isFull(Path folder, @Nullable String detail) {
         if (detail != null && (detail.contains("No space left") || detail.contains("quota"))) {
             return true;
         }

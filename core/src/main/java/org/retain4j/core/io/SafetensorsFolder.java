@@ -6,6 +6,7 @@ import com.fasterxml.jackson.core.JsonToken;
 import java.io.IOException;
 import java.io.Reader;
 import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -179,7 +180,7 @@ public final class SafetensorsFolder implements TensorSource {
                 throw new SafetensorsException(
                         index + " is not a JSON object with an object weight_map");
             }
-        } catch (JsonProcessingException | java.nio.charset.CharacterCodingException e) {
+        } catch (JsonProcessingException | CharacterCodingException e) {
             throw new SafetensorsException(
                     index + " is not valid JSON: " + SafetensorsHeader.quote("" + e.getMessage()),
                     e);

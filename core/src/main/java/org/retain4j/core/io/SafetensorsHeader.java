@@ -18,6 +18,7 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.charset.CharacterCodingException;
+import java.nio.charset.CharsetEncoder;
 import java.nio.charset.CodingErrorAction;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -50,6 +51,8 @@ record SafetensorsHeader(
     /** Keeps what a hostile header can make us allocate to a few hundred megabytes. */
     static final int MAX_TENSORS = 500_000;
 
+    private static final int MAX_METADATA = 100_000;
+
     private static final int MAX_RANK = 64;
 
     /**
@@ -63,6 +66,7 @@ record SafetensorsHeader(
                     .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
                     .disable(JsonFactory.Feature.CANONICALIZE_FIELD_NAMES)
                     .disable(JsonWriteFeature.WRITE_HEX_UPPER_CASE)
+                    .enable(JsonWriteFeature.COMBINE_UNICODE_SURROGATES_IN_UTF8)
                     .streamReadConstraints(
                             StreamReadConstraints.builder().maxNestingDepth(16).build())
                     .build();
@@ -165,6 +169,17 @@ record SafetensorsHeader(
 
     /** Returns the length field and the JSON text, padded with spaces to a multiple of eight. */
     byte[] encode(Path target) throws IOException {
+        CharsetEncoder utf8 = StandardCharsets.UTF_8.newEncoder();
+        for (String text : texts()) {
+            if (!utf8.canEncode(text)) {
+                throw new SafetensorsException(
+                        "Cannot write "
+                                + target
+                                + ": the tensor name or metadata text "
+                                + quote(text)
+                                + " is not valid Unicode");
+            }
+        }
         ByteArrayOutputStream bytes = new ByteArrayOutputStream();
         bytes.write(new byte[8]);
         try (JsonGenerator out = JSON.createGenerator(bytes)) {
@@ -191,14 +206,6 @@ record SafetensorsHeader(
                 out.writeEndObject();
             }
             out.writeEndObject();
-        } catch (JsonProcessingException e) {
-            throw new SafetensorsException(
-                    "Cannot write "
-                            + target
-                            + ": a tensor name or metadata text is not valid Unicode ("
-                            + e.getOriginalMessage()
-                            + ")",
-                    e);
         }
         while (bytes.size() % 8 != 0) {
             bytes.write(' ');
@@ -220,6 +227,13 @@ record SafetensorsHeader(
         }
         ByteBuffer.wrap(header).order(ByteOrder.LITTLE_ENDIAN).putLong(0, header.length - 8);
         return header;
+    }
+
+    private List<String> texts() {
+        List<String> texts = new ArrayList<>(tensors.keySet());
+        texts.addAll(metadata.keySet());
+        texts.addAll(metadata.values());
+        return texts;
     }
 
     /**
@@ -323,6 +337,9 @@ record SafetensorsHeader(
                 String key = parser.currentName();
                 expect(METADATA, parser.nextToken(), JsonToken.VALUE_STRING, "texts only");
                 metadata.put(key, parser.getText());
+                if (metadata.size() > MAX_METADATA) {
+                    throw fail(METADATA, "has more than " + MAX_METADATA + " entries, the limit");
+                }
             }
         }
 

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Collection;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.Map;
 
@@ -62,7 +63,7 @@ public final class SafetensorsWriter implements AutoCloseable {
 
     /** Returns all tensors by name with their places, in the order of the file. */
     public Map<String, TensorInfo> tensors() {
-        return java.util.Collections.unmodifiableMap(header.tensors());
+        return Collections.unmodifiableMap(header.tensors());
     }
 
     /**

@@ -1,5 +1,6 @@
 package org.retain4j.core.io;
 
+import java.util.Arrays;
 import java.util.List;
 import org.retain4j.core.tensor.DType;
 
@@ -26,7 +27,7 @@ public record TensorSpec(String name, DType dtype, List<Long> shape) {
 
     /** Returns a description with the given sizes. */
     public static TensorSpec of(String name, DType dtype, long... shape) {
-        return new TensorSpec(name, dtype, java.util.Arrays.stream(shape).boxed().toList());
+        return new TensorSpec(name, dtype, Arrays.stream(shape).boxed().toList());
     }
 
     /** Returns the number of bytes that the elements take. */

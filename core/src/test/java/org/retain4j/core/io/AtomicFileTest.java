@@ -46,7 +46,7 @@ class AtomicFileTest {
                     }
                 });
         assertThat(Files.size(target)).isEqualTo(100_000);
-        assertThat(Files.readString(target)).startsWith("abcxyz".substring(0, 3)).endsWith("d");
+        assertThat(Files.readString(target)).startsWith("abc").endsWith("d");
         assertThat(names(folder)).containsExactly("x");
     }
 

@@ -10,6 +10,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
@@ -79,7 +80,8 @@ class SafetensorsFileTest {
 
     @Test
     void mapsAcrossRegionsAndStaysValidAfterClose() throws IOException {
-        byte[] bytes = file("{\"a\":{\"dtype\":\"U8\",\"shape\":[300],\"data_offsets\":[0,300]}}", 300);
+        byte[] bytes =
+                file("{\"a\":{\"dtype\":\"U8\",\"shape\":[300],\"data_offsets\":[0,300]}}", 300);
         int start = bytes.length - 300;
         for (int i = 0; i < 300; i++) {
             bytes[start + i] = (byte) (i * 7);
@@ -94,7 +96,7 @@ class SafetensorsFileTest {
                         file.map("a", offset, length).get(part);
                         assertThat(part)
                                 .isEqualTo(
-                                        java.util.Arrays.copyOfRange(
+                                        Arrays.copyOfRange(
                                                 bytes, start + offset, start + offset + length));
                     }
                 }
@@ -173,6 +175,23 @@ class SafetensorsFileTest {
         latin1[10] = (byte) 0xe9;
         assertRefused(latin1, "UTF-8");
         assertRefused(file("{\"a\":" + "[".repeat(5000), 0), "'a'");
+    }
+
+    @Test
+    void refusesMoreEntriesThanItsLimits() throws IOException {
+        StringBuilder texts = new StringBuilder("{\"__metadata__\":{\"k\":\"\"");
+        for (int i = 0; i < 100_000; i++) {
+            texts.append(",\"").append(i).append("\":\"\"");
+        }
+        assertRefused(file(texts.append("}}").toString(), 0), "more than 100000 entries");
+        String shape = "0,".repeat(64) + "0";
+        assertRefused(
+                file(
+                        "{\"a\":{\"dtype\":\"U8\",\"shape\":["
+                                + shape
+                                + "],\"data_offsets\":[0,0]}}",
+                        0),
+                "more than 64 numbers in shape");
     }
 
     @Test

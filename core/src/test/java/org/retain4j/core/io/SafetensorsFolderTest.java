@@ -96,9 +96,15 @@ class SafetensorsFolderTest {
                 "one\\u0000.safetensors"
             })
     void refusesShardsOutsideTheFolder(String name) throws IOException {
-        shard(folder.resolveSibling("one.safetensors"), "a", 1);
-        index("{\"a\":\"" + name + "\"}");
-        assertRefused("plain file name");
+        shard(folder.resolve("one.safetensors"), "a", 1);
+        Path model = Files.createDirectories(folder.resolve("model/sub")).getParent();
+        shard(model.resolve("sub/one.safetensors"), "a", 1);
+        Files.writeString(
+                model.resolve("model.safetensors.index.json"),
+                "{\"weight_map\":{\"a\":\"" + name + "\"}}");
+        assertThatThrownBy(() -> SafetensorsFolder.open(model))
+                .isInstanceOf(SafetensorsException.class)
+                .hasMessageContaining("plain file name");
     }
 
     @Test

@@ -13,6 +13,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
@@ -143,7 +144,7 @@ class SafetensorsProperties {
         int length = (int) ByteBuffer.wrap(valid).order(ByteOrder.LITTLE_ENDIAN).getLong(0);
         String header = new String(valid, 8, length, StandardCharsets.UTF_8);
         String changed =
-                java.util.regex.Pattern.compile("(?<=[\\[,])\\d+")
+                Pattern.compile("(?<=[\\[,])\\d+")
                         .matcher(header)
                         .replaceAll(
                                 match ->

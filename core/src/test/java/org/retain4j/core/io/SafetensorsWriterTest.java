@@ -98,7 +98,7 @@ class SafetensorsWriterTest {
         try (SafetensorsWriter writer =
                 SafetensorsWriter.create(
                         target,
-                        List.of(TensorSpec.of("a\"\\/\u001f\n\u007fé", DType.BOOL, 0)),
+                        List.of(TensorSpec.of("a\"\\/\u001f\n\u007fé😀", DType.BOOL, 0)),
                         Map.of("b", "2", "a", "1"))) {
             writer.commit();
         }
@@ -106,11 +106,11 @@ class SafetensorsWriterTest {
         assertThat(text)
                 .startsWith(
                         "{\"__metadata__\":{\"a\":\"1\",\"b\":\"2\"},"
-                                + "\"a\\\"\\\\/\\u001f\\n\u007fé\":{\"dtype\":\"BOOL\",\"shape\":[0],"
+                                + "\"a\\\"\\\\/\\u001f\\n\u007fé😀\":{\"dtype\":\"BOOL\",\"shape\":[0],"
                                 + "\"data_offsets\":[0,0]}}");
         assertThat(Files.size(target) % 8).isZero();
         try (SafetensorsFile file = SafetensorsFile.open(target)) {
-            assertThat(file.tensors()).containsOnlyKeys("a\"\\/\u001f\n\u007fé");
+            assertThat(file.tensors()).containsOnlyKeys("a\"\\/\u001f\n\u007fé😀");
         }
     }
 

@@ -84,9 +84,9 @@ class TokenizerTest {
                 int[] plain = tokenizer.encode(text, false);
                 assertThat(plain).as(text).isEqualTo(ids(expected.get("ids_plain").get(i)));
                 assertThat(tokenizer.encode(text)).as(text).isEqualTo(ids(withSpecial.get(i)));
-                assertThat(tokenizer.decode(tokenizer.encode(text), false))
+                assertThat(tokenizer.decode(plain, false))
                         .isEqualTo(expected.get("decoded").get(i).asText());
-                assertThat(tokenizer.decode(tokenizer.encode(text), true))
+                assertThat(tokenizer.decode(plain, true))
                         .isEqualTo(expected.get("decoded_skip").get(i).asText());
             }
             assertThat(tokenizer.encodeAll(all, false))
@@ -287,8 +287,7 @@ class TokenizerTest {
 
     @Test
     void textWithoutTokensIsAnErrorAlone_andInAList() throws IOException {
-        String words =
-                "{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"[UNK]\"}";
+        String words = "{\"type\":\"WordLevel\",\"vocab\":{\"a\":0},\"unk_token\":\"[UNK]\"}";
         try (Tokenizer tokenizer = of(json("model", words))) {
             assertThatThrownBy(() -> tokenizer.encode("zz"))
                     .isInstanceOf(IllegalArgumentException.class)
@@ -325,9 +324,7 @@ class TokenizerTest {
                                     int done = 0;
                                     try {
                                         for (; done < 1_000_000; done++) {
-                                            assertThat(
-                                                            tokenizer.encode(
-                                                                    "The cat sat on the mat."))
+                                            assertThat(tokenizer.encode("The cat sat on the mat."))
                                                     .isEqualTo(expected);
                                         }
                                     } catch (IllegalStateException closed) {

@@ -1,12 +1,11 @@
 package org.retain4j.evaluation.report;
 
-import org.retain4j.evaluation.statistics.Estimate;
-
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.retain4j.evaluation.statistics.Estimate;
 
 /**
  * Everything that a comparison of methods measured: one base model, one new text, one old text,

@@ -1,11 +1,5 @@
 package org.retain4j.evaluation.report;
 
-import org.knowm.xchart.XYChart;
-import org.knowm.xchart.XYSeries;
-import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
-import org.knowm.xchart.style.markers.SeriesMarkers;
-import org.retain4j.evaluation.statistics.Estimate;
-
 import java.awt.BasicStroke;
 import java.awt.Color;
 import java.util.ArrayList;
@@ -13,6 +7,11 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.function.Function;
+import org.knowm.xchart.XYChart;
+import org.knowm.xchart.XYSeries;
+import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
+import org.knowm.xchart.style.markers.SeriesMarkers;
+import org.retain4j.evaluation.statistics.Estimate;
 
 /**
  * Draws how learning and forgetting went during training, one line a method, the mean over its

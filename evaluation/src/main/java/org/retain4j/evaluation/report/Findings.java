@@ -1,8 +1,5 @@
 package org.retain4j.evaluation.report;
 
-import org.jspecify.annotations.Nullable;
-import org.retain4j.evaluation.statistics.Estimate;
-
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
@@ -10,6 +7,8 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Function;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.evaluation.statistics.Estimate;
 
 /**
  * What a comparison showed, in words computed from the intervals.

@@ -2,9 +2,6 @@ package org.retain4j.evaluation.report;
 
 import static org.retain4j.evaluation.report.Html.escape;
 
-import org.jspecify.annotations.Nullable;
-import org.retain4j.evaluation.statistics.Estimate;
-
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -12,6 +9,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.evaluation.statistics.Estimate;
 
 /**
  * Writes a comparison as one HTML page that opens without a network.
@@ -124,8 +123,8 @@ public final class HtmlReport {
         plot(html, result, pareto);
         html.append(
                 "<p class=\"soft\">One point a method; the bars are 95 % intervals over seeds and"
-                    + " documents. Both axes run backwards, so up and to the right is better. On"
-                    + " the dashed line nothing is forgotten.</p>\n");
+                        + " documents. Both axes run backwards, so up and to the right is better. On"
+                        + " the dashed line nothing is forgotten.</p>\n");
         table(html, result, findings);
         curves(html, result, learned, retained);
         samples(html, result);
@@ -193,12 +192,12 @@ public final class HtmlReport {
         }
         html.append(
                 "</tbody></table></div>\n"
-                    + "<p class=\"soft\">Bits per byte on held-out text, lower is better; below"
-                    + " each value its 95 % interval. “− plain” is the paired difference to plain"
-                    + " fine-tuning on the same seeds and documents: below zero is better, coloured"
-                    + " where the interval excludes zero for the old text. Tokens and time are"
-                    + " those of one run; overhead tokens go through the model outside the training"
-                    + " budget (Fisher information, teacher, generation).</p>\n");
+                        + "<p class=\"soft\">Bits per byte on held-out text, lower is better; below"
+                        + " each value its 95 % interval. “− plain” is the paired difference to plain"
+                        + " fine-tuning on the same seeds and documents: below zero is better, coloured"
+                        + " where the interval excludes zero for the old text. Tokens and time are"
+                        + " those of one run; overhead tokens go through the model outside the training"
+                        + " budget (Fisher information, teacher, generation).</p>\n");
     }
 
     private static void estimate(

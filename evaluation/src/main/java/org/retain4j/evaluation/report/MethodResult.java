@@ -1,13 +1,12 @@
 package org.retain4j.evaluation.report;
 
-import org.jspecify.annotations.Nullable;
-import org.retain4j.evaluation.statistics.Estimate;
-
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.evaluation.statistics.Estimate;
 
 /**
  * What one method learned and retained, over all its seeds.

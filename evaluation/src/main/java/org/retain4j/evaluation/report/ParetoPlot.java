@@ -1,5 +1,9 @@
 package org.retain4j.evaluation.report;
 
+import java.awt.BasicStroke;
+import java.awt.Color;
+import java.util.List;
+import java.util.Locale;
 import org.knowm.xchart.AnnotationText;
 import org.knowm.xchart.XYChart;
 import org.knowm.xchart.XYSeries;
@@ -7,11 +11,6 @@ import org.knowm.xchart.XYSeries.XYSeriesRenderStyle;
 import org.knowm.xchart.style.markers.Marker;
 import org.knowm.xchart.style.markers.SeriesMarkers;
 import org.retain4j.evaluation.statistics.Estimate;
-
-import java.awt.BasicStroke;
-import java.awt.Color;
-import java.util.List;
-import java.util.Locale;
 
 /**
  * Draws learning against forgetting, one point a method with its 95 % intervals.

@@ -1,11 +1,10 @@
 package org.retain4j.evaluation.report;
 
-import org.jspecify.annotations.Nullable;
-import org.retain4j.evaluation.statistics.Estimate;
-
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.evaluation.statistics.Estimate;
 
 /**
  * Writes a comparison as plain text for a terminal, at most {@value #WIDTH} columns wide.
@@ -65,8 +64,8 @@ public final class TextTable {
         wrap(
                 text,
                 "Bits per byte on held-out text, lower is better; [low, high] is the 95 % interval"
-                    + " over seeds and documents. The last two intervals are paired differences to"
-                    + " plain fine-tuning, below zero is better. Seconds are those of one run.");
+                        + " over seeds and documents. The last two intervals are paired differences to"
+                        + " plain fine-tuning, below zero is better. Seconds are those of one run.");
         text.append('\n');
         wrap(text, clean(Findings.of(result).text()));
         return text.toString();

@@ -1,14 +1,13 @@
 package org.retain4j.evaluation.report;
 
-import org.jspecify.annotations.Nullable;
-import org.retain4j.evaluation.statistics.Estimate;
-
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.evaluation.statistics.Estimate;
 
 /** Made-up but plausible results, and a way to look at their report. */
 final class Examples {

@@ -17,11 +17,11 @@ class FindingsTest {
         assertThat(findings.details())
                 .containsExactly(
                         "Kept clearly more: WiSE-FT α=0.5 (1.46, 77 % of the forgetting prevented),"
-                            + " Replay 10 % (1.47, 76 % of the forgetting prevented), EWC λ=0.3"
-                            + " (1.55, 66 % of the forgetting prevented), Self-replay 10 % (1.62,"
-                            + " 57 % of the forgetting prevented), L2-SP α=0.01 (1.67, 51 % of the"
-                            + " forgetting prevented) and KL to base β=0.1 (1.71, 46 % of the"
-                            + " forgetting prevented).",
+                                + " Replay 10 % (1.47, 76 % of the forgetting prevented), EWC λ=0.3"
+                                + " (1.55, 66 % of the forgetting prevented), Self-replay 10 % (1.62,"
+                                + " 57 % of the forgetting prevented), L2-SP α=0.01 (1.67, 51 % of the"
+                                + " forgetting prevented) and KL to base β=0.1 (1.71, 46 % of the"
+                                + " forgetting prevented).",
                         "No clear loss of learning: Replay 10 %, Self-replay 10 % and KL to base"
                                 + " β=0.1.",
                         "Learned clearly less in exchange: WiSE-FT α=0.5 (+0.40), EWC λ=0.3 (+0.17)"

@@ -5,19 +5,17 @@ import static org.assertj.core.api.Assertions.assertThatExceptionOfType;
 import static org.assertj.core.api.Assertions.assertThatIllegalStateException;
 import static org.assertj.core.api.Assertions.entry;
 
-import org.junit.jupiter.api.Test;
-import org.knowm.xchart.XYChart;
-import org.w3c.dom.Document;
-import org.xml.sax.InputSource;
-
 import java.awt.AWTError;
 import java.awt.Color;
 import java.io.StringReader;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
-
 import javax.xml.parsers.DocumentBuilderFactory;
+import org.junit.jupiter.api.Test;
+import org.knowm.xchart.XYChart;
+import org.w3c.dom.Document;
+import org.xml.sax.InputSource;
 
 class PlotTest {
     @Test
