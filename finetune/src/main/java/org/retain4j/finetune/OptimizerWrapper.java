@@ -1,0 +1,24 @@
+package org.retain4j.finetune;
+
+import java.util.List;
+import org.retain4j.core.tensor.Tensor;
+import org.retain4j.finetune.optim.Optimizer;
+
+/** Changes how an optimizer steps, for example with a second gradient at another point. */
+public interface OptimizerWrapper {
+
+    /**
+     * Returns the changed optimizer.
+     *
+     * @param inner the optimizer to wrap
+     * @param gradients computes the clipped gradients of the current step anew, at the current
+     *     weights
+     */
+    Optimizer wrap(Optimizer inner, Gradients gradients);
+
+    /** Computes gradients at the current weights. */
+    interface Gradients {
+        /** Returns one gradient a trained parameter, in the caller's scope. */
+        List<Tensor> compute();
+    }
+}

@@ -1,0 +1,28 @@
+package org.retain4j.finetune;
+
+/**
+ * What happened in one step.
+ *
+ * @param step number of the step, from 1
+ * @param steps number of steps of the run
+ * @param loss task loss in nats a token, weighted mean over the global batch
+ * @param distillation sum of the distillation losses, with their strengths
+ * @param penalty sum of the penalties before the step, with their strengths
+ * @param penaltyGradientShare norm of the penalty gradients over the norm of the task gradient; 0
+ *     without penalties in gradient mode
+ * @param gradientNorm Euclidean norm of the whole gradient before clipping
+ * @param learningRate learning rate of the step
+ * @param newTokens tokens of new data seen so far
+ * @param replayedTokens tokens of old data seen so far
+ */
+public record StepReport(
+        long step,
+        long steps,
+        double loss,
+        double distillation,
+        double penalty,
+        double penaltyGradientShare,
+        double gradientNorm,
+        double learningRate,
+        long newTokens,
+        long replayedTokens) {}
