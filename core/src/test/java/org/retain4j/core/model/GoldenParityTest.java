@@ -32,7 +32,8 @@ class GoldenParityTest {
         JsonNode expected = expected(name);
         try (CausalLm model = Pretrained.load(MODELS.resolve(name));
                 SafetensorsFile arrays =
-                        SafetensorsFile.open(MODELS.resolve(name).resolve("expected.safetensors"))) {
+                        SafetensorsFile.open(
+                                MODELS.resolve(name).resolve("expected.safetensors"))) {
             for (int row = 0; row < expected.get("rows").size(); row++) {
                 int[] ids = ints(expected.get("rows").get(row).get("ids"));
                 TokenBatch batch = TokenBatch.of(ids);
@@ -169,13 +170,14 @@ class GoldenParityTest {
         }
         double limit = tolerance * Math.max(1, Math.sqrt(square / expected.length));
         for (int i = 0; i < actual.length; i++) {
-            assertThat((double) actual[i]).as("element %d", i).isCloseTo(expected[i], within(limit));
+            assertThat((double) actual[i])
+                    .as("element %d", i)
+                    .isCloseTo(expected[i], within(limit));
         }
     }
 
     private static JsonNode expected(String name) throws IOException {
-        return new ObjectMapper()
-                .readTree(MODELS.resolve(name).resolve("expected.json").toFile());
+        return new ObjectMapper().readTree(MODELS.resolve(name).resolve("expected.json").toFile());
     }
 
     private static int[] ints(JsonNode array) {

@@ -6,7 +6,6 @@ import java.util.List;
 import java.util.Map;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.DType;
-import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
@@ -85,15 +84,11 @@ public final class AdamW implements Optimizer {
                 Tensor value = parameters.get(i).value().detach();
                 firstMoments.add(scope.adopt(Tensor.zerosLike(value)));
                 secondMoments.add(scope.adopt(Tensor.zerosLike(value)));
-                steps.add(scope.adopt(Tensor.zeros(DType.FLOAT32, stepDevice(value))));
+                steps.add(scope.adopt(Tensor.zeros(DType.FLOAT32, value.device())));
                 boolean matrix = value.shape().length >= 2;
                 (matrix || options.decayAll() ? decayed : others).add(i);
             }
         }
-    }
-
-    private static Device stepDevice(Tensor value) {
-        return value.device();
     }
 
     @Override

@@ -87,9 +87,7 @@ public final class Sgd implements Optimizer {
                         "sgd_",
                         group.stream().map(weights::get).toList(),
                         group.stream().map(gradients::get).toList(),
-                        momenta.isEmpty()
-                                ? List.of()
-                                : group.stream().map(momenta::get).toList(),
+                        momenta.isEmpty() ? List.of() : group.stream().map(momenta::get).toList(),
                         learningRate,
                         options.momentum(),
                         weightDecay,
@@ -111,8 +109,7 @@ public final class Sgd implements Optimizer {
         try (Scope loading = Scope.open()) {
             for (int i = 0; i < momenta.size(); i++) {
                 momenta.get(i)
-                        .copyInPlace(
-                                state.tensor(parameters.get(i).name() + ".momentum_buffer"));
+                        .copyInPlace(state.tensor(parameters.get(i).name() + ".momentum_buffer"));
             }
         }
         steps = state.number("steps");
