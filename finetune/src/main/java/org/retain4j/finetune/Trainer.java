@@ -113,8 +113,8 @@ public final class Trainer {
         return this;
     }
 
-    /** Adds a listener. */
-    public Trainer with(StepListener listener) {
+    /** Adds a listener that hears of every step. */
+    public Trainer onStep(StepListener listener) {
         listeners.add(listener);
         return this;
     }
