@@ -4,8 +4,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Predicate;
 import org.retain4j.core.model.CausalLm;
-import org.retain4j.core.model.TokenBatch;
-import org.retain4j.core.model.TrainingPass;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Scope;
@@ -45,7 +43,6 @@ public final class Trainer {
     private final List<TokenWeight> tokenWeights = new ArrayList<>();
     private final List<StepListener> listeners = new ArrayList<>();
     private List<Parameter> parameters = List.of();
-    private int headIndex = -1;
     private long newTokens;
     private long replayedTokens;
 
@@ -130,10 +127,16 @@ public final class Trainer {
         if (parameters.isEmpty()) {
             throw new TrainingException("no parameter is trainable; check the filter");
         }
-        headIndex = parameters.indexOf(model.headWeight());
-        LossHead head = new LossHead(objective, List.copyOf(distillations), options.lossChunk());
+        LossGradient task =
+                new LossGradient(
+                        model,
+                        parameters,
+                        objective,
+                        distillations,
+                        options.gradientCheckpointing(),
+                        options.lossChunk());
         parameters.forEach(parameter -> parameter.value().requiresGrad(true));
-        StepGradients gradients = new StepGradients(head);
+        StepGradients gradients = new StepGradients(task);
         Optimizer optimizer = options.optimizer().create(parameters);
         for (OptimizerWrapper wrapper : wrappers) {
             optimizer = wrapper.wrap(optimizer, gradients::again);
@@ -260,14 +263,14 @@ public final class Trainer {
 
     /** Computes the gradients of the task of one step, and again for optimizers that ask for it. */
     private final class StepGradients {
-        private final LossHead head;
+        private final LossGradient task;
         private List<TrainRow> rows = List.of();
         private long step;
         private double loss;
         private double distillation;
 
-        StepGradients(LossHead head) {
-            this.head = head;
+        StepGradients(LossGradient task) {
+            this.task = task;
         }
 
         List<Tensor> again() {
@@ -293,7 +296,10 @@ public final class Trainer {
                 for (int first = 0; first < rows.size(); first += options.batchSize()) {
                     int end = Math.min(rows.size(), first + options.batchSize());
                     try (Scope part = Scope.open()) {
-                        List<Tensor> gradients = backward(rows.subList(first, end), total);
+                        LossGradient.Result result = task.of(rows.subList(first, end), total);
+                        loss += result.loss();
+                        distillation += result.distillation();
+                        List<Tensor> gradients = result.gradients();
                         if (sum.isEmpty()) {
                             sum = part.passOut(gradients);
                         } else {
@@ -311,46 +317,6 @@ public final class Trainer {
                 }
                 return scope.passOut(sum);
             }
-        }
-
-        private List<Tensor> backward(List<TrainRow> part, double total) {
-            TokenBatch batch =
-                    TokenBatch.padded(part.stream().map(TrainRow::ids).toList(), 0, false);
-            int positions = batch.rows() * batch.tokens();
-            long[] targets = new long[positions];
-            float[] weights = new float[positions];
-            for (int r = 0; r < batch.rows(); r++) {
-                TrainRow row = part.get(r);
-                for (int t = 0; t < batch.tokens(); t++) {
-                    int next = t + 1;
-                    boolean counted = next < row.ids().length && row.weights()[next] > 0;
-                    int at = r * batch.tokens() + t;
-                    targets[at] = counted ? row.ids()[next] : -100;
-                    weights[at] = counted ? (float) (row.weights()[next] / total) : 0;
-                }
-            }
-            List<Tensor> teacherHidden = new ArrayList<>();
-            for (Distillation method : distillations) {
-                teacherHidden.add(method.teacher().hidden(batch));
-            }
-            TrainingPass pass =
-                    TrainingPass.run(model, batch, parameters, options.gradientCheckpointing());
-            LossHead.Result result =
-                    head.compute(
-                            model,
-                            pass.hidden(),
-                            teacherHidden,
-                            Tensor.of(targets, positions).to(model.device()),
-                            Tensor.of(weights, positions).to(model.device()),
-                            headIndex >= 0);
-            loss += result.loss();
-            distillation += result.distillation();
-            List<Tensor> gradients = pass.backward(result.hiddenGradient());
-            if (headIndex >= 0) {
-                gradients.get(headIndex).addInPlace(result.headGradient().get(0), 1);
-            }
-            pass.hidden().close();
-            return gradients;
         }
     }
 }

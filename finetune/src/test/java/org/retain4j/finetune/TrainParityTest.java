@@ -62,8 +62,7 @@ class TrainParityTest {
                 StepReport report = reports.get(i);
                 assertThat(report.learningRate())
                         .isCloseTo(expected.get("lr").asDouble(), within(1e-12));
-                assertThat(report.loss())
-                        .isCloseTo(expected.get("loss").asDouble(), within(5e-5));
+                assertThat(report.loss()).isCloseTo(expected.get("loss").asDouble(), within(5e-5));
                 double norm = expected.get("grad_norm_before_clip").asDouble();
                 assertThat(report.gradientNorm()).isCloseTo(norm, within(1e-4 * norm));
             }
@@ -119,8 +118,7 @@ class TrainParityTest {
                 float[] weights = new float[length];
                 for (int t = 0; t < length; t++) {
                     ids[t] = batch.get("input_ids").get(r).get(t).asInt();
-                    weights[t] =
-                            t > 0 && batch.get("labels").get(r).get(t).asInt() >= 0 ? 1 : 0;
+                    weights[t] = t > 0 && batch.get("labels").get(r).get(t).asInt() >= 0 ? 1 : 0;
                 }
                 rows.add(new TrainRow(ids, weights, false));
             }

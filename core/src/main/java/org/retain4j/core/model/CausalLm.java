@@ -29,6 +29,7 @@ import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Precision;
+import org.retain4j.core.tensor.Random;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
 import org.retain4j.core.text.Tokenizer;
@@ -335,6 +336,34 @@ public final class CausalLm implements AutoCloseable {
                 }
             }
             return result;
+        }
+    }
+
+    /**
+     * Draws one next token at every position from the model's own distribution there.
+     *
+     * @return {@code [rows · tokens]} in row-major order, also at padding
+     */
+    public long[] sampleNext(TokenBatch batch, Random random) {
+        try (Scope pass = Scope.open()) {
+            long positions = (long) batch.rows() * batch.tokens();
+            Tensor hidden = hidden(batch).reshape(positions, spec.hiddenSize());
+            long[] drawn = new long[(int) positions];
+            for (int start = 0; start < positions; start += LOG_PROB_CHUNK) {
+                int length = (int) Math.min(LOG_PROB_CHUNK, positions - start);
+                try (Scope part = Scope.open()) {
+                    long[] labels =
+                            Kernels.call(
+                                            "sampled_labels",
+                                            hidden.narrow(0, start, length),
+                                            head.weight().value(),
+                                            random.uniform(length).to(device),
+                                            precision.computeType().scalarType())
+                                    .toLongArray();
+                    System.arraycopy(labels, 0, drawn, start, length);
+                }
+            }
+            return drawn;
         }
     }
 
