@@ -5,7 +5,6 @@ import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Tensor;
 import org.retain4j.finetune.Distillation;
 import org.retain4j.finetune.LogitChunk;
-import org.retain4j.finetune.StateDict;
 
 /**
  * Keeps the predictions on the training tokens close to those of the base model: L + β · T² · KL,
@@ -63,10 +62,5 @@ public record KlToBase(CausalLm teacher, double beta, Direction direction, doubl
                 chunk.gradient(),
                 chunk.weights().mul(beta),
                 temperature);
-    }
-
-    @Override
-    public StateDict save() {
-        return StateDict.empty();
     }
 }

@@ -1,4 +1,6 @@
-/** The comparison of mitigation methods: same data, same budget, what is learned and what is kept. */
+/**
+ * The comparison of mitigation methods: same data, same budget, what is learned and what is kept.
+ */
 @NullMarked
 package org.retain4j.cli.compare;
 

@@ -47,9 +47,21 @@ public final class Generator {
      * @param newTokens largest number of new tokens
      * @param seed seed of the draws
      * @return the new tokens of each row, without the prompt and without the stop token
+     * @throws IllegalArgumentException if prompts are empty or of different lengths, an id is not
+     *     in the vocabulary, or prompt and new tokens are longer than the model's positions
      */
     public List<int[]> generate(List<int[]> prompts, int newTokens, long seed) {
         TokenBatch batch = TokenBatch.of(prompts);
+        int positions = model.spec().maxPositions();
+        if (newTokens < 0 || newTokens > positions - batch.tokens()) {
+            throw new IllegalArgumentException(
+                    newTokens
+                            + " new tokens after a prompt of "
+                            + batch.tokens()
+                            + " do not fit; expected 0 or more and together at most "
+                            + positions
+                            + " (max_position_embeddings)");
+        }
         int rows = batch.rows();
         int[][] produced = new int[rows][newTokens];
         int[] lengths = new int[rows];

@@ -25,6 +25,7 @@ import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.nn.ParameterSource;
 import org.retain4j.core.nn.RmsNorm;
 import org.retain4j.core.nn.Rotary;
+import org.retain4j.core.tensor.Autograd;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Kernels;
@@ -230,6 +231,14 @@ public final class CausalLm implements AutoCloseable {
         return parameter;
     }
 
+    /**
+     * Returns the linear layers of all blocks, without the output head, in the order of the forward
+     * pass; the name of a layer is that of its weight.
+     */
+    public List<Linear> linears() {
+        return blocks.stream().flatMap(block -> block.linears().stream()).toList();
+    }
+
     /** Returns the weight of the output head, {@code [vocabulary, hidden]}. */
     public Parameter headWeight() {
         return head.weight();
@@ -258,11 +267,15 @@ public final class CausalLm implements AutoCloseable {
      * Runs the model on the next tokens of each row, with the keys and values of earlier ones.
      *
      * @param batch next tokens of every row of the cache, without padding
-     * @return hidden states of these tokens, {@code [rows, tokens, hidden]}
+     * @return hidden states of these tokens, {@code [rows, tokens, hidden]}; never recorded
+     * @throws IllegalArgumentException if an id is not in the vocabulary, rows are too long or of
+     *     another number than the cache's
+     * @throws IllegalStateException if the tokens do not fit into the cache
      */
     public Tensor hidden(TokenBatch batch, KvCache cache) {
-        cache.requireRoom(batch.tokens());
-        try (Scope pass = Scope.open()) {
+        cache.requireRoom(batch.rows(), batch.tokens());
+        try (Scope pass = Scope.open();
+                Autograd.Mode mode = Autograd.noGrad()) {
             ForwardContext context = context(batch, cache);
             Tensor x = embed(batch);
             for (DecoderBlock block : blocks) {

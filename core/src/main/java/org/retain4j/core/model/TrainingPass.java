@@ -82,6 +82,9 @@ public final class TrainingPass {
      */
     public List<Tensor> backward(Tensor hiddenGradient) {
         if (checkpointed == null) {
+            if (!hidden.requiresGrad()) {
+                return trained.stream().map(p -> Tensor.zerosLike(p.value())).toList();
+            }
             return Autograd.grad(hidden, hiddenGradient, Parameter.values(trained));
         }
         Autograd.Gradients gradients = checkpointed.backward(hiddenGradient);

@@ -55,7 +55,17 @@ public final class Attention implements Module {
         List<Tensor> qkv = plain ? fusedQkv(input, context) : stepwiseQkv(input, context);
         KvCache cache = context.cache();
         if (cache != null) {
-            requirePlainOutput();
+            if (!output.isPlain()) {
+                Tensor attended =
+                        Kernels.call(
+                                "cache_attend",
+                                qkv,
+                                cache.keys(layer),
+                                cache.values(layer),
+                                cache.position(),
+                                scale);
+                return residual(input, attended, context);
+            }
             return Kernels.call(
                     "cache_attend_out",
                     input,
@@ -83,15 +93,12 @@ public final class Attention implements Module {
         }
         Tensor attended =
                 Kernels.call("attend", qkv.get(0), qkv.get(1), qkv.get(2), context.mask(), scale);
-        return input.add(
-                output.forward(Kernels.call("merge_heads", attended), context.computeType()));
+        return residual(input, attended, context);
     }
 
-    private void requirePlainOutput() {
-        if (!output.isPlain()) {
-            throw new UnsupportedOperationException(
-                    "generation with an adapter on o_proj needs the adapter merged first");
-        }
+    private Tensor residual(Tensor input, Tensor attended, ForwardContext context) {
+        Tensor merged = Kernels.call("merge_heads", attended);
+        return input.add(output.forward(merged, context.computeType()));
     }
 
     private List<Tensor> fusedQkv(Tensor input, ForwardContext context) {
@@ -125,10 +132,15 @@ public final class Attention implements Module {
                 "rope", Kernels.call("split_heads", x, heads), context.cos(), context.sin());
     }
 
+    /** Returns the four projections: query, key, value and output. */
+    public List<Linear> linears() {
+        return List.of(query, key, value, output);
+    }
+
     @Override
     public List<Parameter> parameters() {
         List<Parameter> all = new ArrayList<>(norm.parameters());
-        for (Linear linear : List.of(query, key, value, output)) {
+        for (Linear linear : linears()) {
             all.addAll(linear.parameters());
         }
         return all;

@@ -29,6 +29,13 @@ public final class DecoderBlock implements Module {
         }
     }
 
+    /** Returns the linear layers, in the order of the forward pass. */
+    public List<Linear> linears() {
+        List<Linear> all = new ArrayList<>(attention.linears());
+        all.addAll(mlp.linears());
+        return all;
+    }
+
     @Override
     public List<Parameter> parameters() {
         List<Parameter> all = new ArrayList<>(attention.parameters());

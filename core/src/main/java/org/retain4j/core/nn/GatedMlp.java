@@ -51,10 +51,15 @@ public final class GatedMlp implements Module {
         return input.add(down.forward(inner, computeType));
     }
 
+    /** Returns the three projections: gate, up and down. */
+    public List<Linear> linears() {
+        return List.of(gate, up, down);
+    }
+
     @Override
     public List<Parameter> parameters() {
         List<Parameter> all = new ArrayList<>(norm.parameters());
-        for (Linear linear : List.of(gate, up, down)) {
+        for (Linear linear : linears()) {
             all.addAll(linear.parameters());
         }
         return all;

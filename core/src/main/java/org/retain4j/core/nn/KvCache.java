@@ -17,6 +17,7 @@ public final class KvCache implements AutoCloseable {
     private final Scope scope = Scope.unbound();
     private final List<Tensor> keys = new ArrayList<>();
     private final List<Tensor> values = new ArrayList<>();
+    private final int rows;
     private final int capacity;
     private int position;
 
@@ -27,6 +28,7 @@ public final class KvCache implements AutoCloseable {
      */
     public KvCache(
             int layers, int rows, int heads, int capacity, int headDim, DType type, Device device) {
+        this.rows = rows;
         this.capacity = capacity;
         for (int i = 0; i < layers; i++) {
             keys.add(scope.adopt(Tensor.zeros(type, device, rows, heads, capacity, headDim)));
@@ -53,17 +55,22 @@ public final class KvCache implements AutoCloseable {
      * @throws IllegalStateException if they are more than fit
      */
     public void advance(int tokens) {
-        requireRoom(tokens);
+        requireRoom(rows, tokens);
         position += tokens;
     }
 
     /**
      * Checks that more tokens fit.
      *
-     * @throws IllegalStateException if not
+     * @throws IllegalArgumentException if the number of rows is another one
+     * @throws IllegalStateException if there are too many tokens
      */
-    public void requireRoom(int tokens) {
-        if (position + tokens > capacity) {
+    public void requireRoom(int batchRows, int tokens) {
+        if (batchRows != rows) {
+            throw new IllegalArgumentException(
+                    "the cache is for " + rows + " row(s), the batch has " + batchRows);
+        }
+        if (tokens > capacity - position) {
             throw new IllegalStateException(
                     "the cache holds "
                             + capacity

@@ -4,6 +4,8 @@ import ai.djl.engine.EngineException;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.internal.EngineStart;
 import org.retain4j.core.tensor.internal.Native;
 import org.retain4j.core.tensor.internal.NativeTensor;
@@ -27,6 +29,7 @@ public final class Kernels {
      * @throws TensorException if the arguments do not fit; the message names the kernel, the
      *     arguments with shapes and types, and the reason
      * @throws IllegalStateException if no {@link Scope} is open on this thread
+     * @throws IllegalArgumentException if an argument is null or of another class
      */
     public static Tensor call(String kernel, Object... arguments) {
         Scope scope = Scope.current();
@@ -61,6 +64,8 @@ public final class Kernels {
     }
 
     private static long run(String kernel, Object[] arguments) {
+        Objects.requireNonNull(kernel, "kernel");
+        Objects.requireNonNull(arguments, "arguments");
         long module = EngineStart.kernels();
         long[] values = new long[arguments.length];
         int converted = 0;
@@ -81,14 +86,17 @@ public final class Kernels {
         }
     }
 
-    private static long convert(String kernel, Object argument, List<NativeTensor> used) {
+    private static long convert(String kernel, @Nullable Object argument, List<NativeTensor> used) {
         if (argument instanceof Tensor tensor) {
             return Native.fromTensor(acquire(kernel, tensor, used));
         }
         if (argument instanceof List<?> list) {
             long[] handles = new long[list.size()];
             for (int i = 0; i < handles.length; i++) {
-                handles[i] = acquire(kernel, (Tensor) list.get(i), used);
+                if (!(list.get(i) instanceof Tensor tensor)) {
+                    throw unsupported(kernel, list.get(i));
+                }
+                handles[i] = acquire(kernel, tensor, used);
             }
             return Native.fromTensors(handles);
         }
@@ -110,8 +118,16 @@ public final class Kernels {
         if (argument instanceof String text) {
             return Native.fromString(text);
         }
-        throw new IllegalArgumentException(
-                kernel + ": arguments of " + argument.getClass() + " are not supported");
+        throw unsupported(kernel, argument);
+    }
+
+    private static IllegalArgumentException unsupported(String kernel, @Nullable Object argument) {
+        return new IllegalArgumentException(
+                kernel
+                        + ": an argument is "
+                        + (argument == null ? "null" : "of " + argument.getClass())
+                        + "; expected tensors, lists of tensors, Integer, Long, Double, Boolean,"
+                        + " String, long[] or double[]");
     }
 
     private static long acquire(String kernel, Tensor tensor, List<NativeTensor> used) {
@@ -155,6 +171,9 @@ public final class Kernels {
         }
         String line = message.lines().findFirst().orElse("unknown reason").strip();
         int exception = line.indexOf("Exception raised from");
-        return exception > 0 ? line.substring(0, exception).strip() : line;
+        line = exception > 0 ? line.substring(0, exception).strip() : line;
+        // a missing backend is explained with a list of all others
+        int list = line.indexOf(". This could be because the operator doesn't exist");
+        return list > 0 ? line.substring(0, list) : line;
     }
 }

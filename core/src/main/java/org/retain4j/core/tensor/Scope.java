@@ -82,20 +82,36 @@ public final class Scope implements AutoCloseable {
     }
 
     /**
-     * Moves a tensor of this scope to the scope around it and returns it.
+     * Moves a tensor of this scope to the scope around it and returns it; a tensor that belongs
+     * elsewhere, such as a weight, stays where it is.
      *
      * @throws IllegalStateException if this scope is not bound, or is the thread's outermost one
      * @throws TensorException if the tensor is closed
      */
     public Tensor passOut(Tensor tensor) {
-        return outer().adopt(tensor);
+        return passTo(outer(), tensor);
     }
 
     /** Moves tensors to the scope around this one, as {@link #passOut(Tensor)} does with one. */
     public List<Tensor> passOut(List<Tensor> tensors) {
         Scope outer = outer();
-        tensors.forEach(outer::adopt);
+        tensors.forEach(tensor -> passTo(outer, tensor));
         return tensors;
+    }
+
+    /** Never shortens a life: only what would die with this scope is moved. */
+    private Tensor passTo(Scope outer, Tensor tensor) {
+        tensor.requireOpen("passOut");
+        Scope owner = tensor.owner;
+        for (Scope scope : OPEN.get()) {
+            if (scope == owner) {
+                return outer.adopt(tensor);
+            }
+            if (scope == this) {
+                break;
+            }
+        }
+        return tensor;
     }
 
     private Scope outer() {
@@ -128,6 +144,7 @@ public final class Scope implements AutoCloseable {
         if (owner == this) {
             return tensor;
         }
+        requireTaking();
         if (owner != null) {
             owner.unlink(tensor);
         }
@@ -140,10 +157,14 @@ public final class Scope implements AutoCloseable {
         return size;
     }
 
-    synchronized void link(Tensor tensor) {
+    private synchronized void requireTaking() {
         if (closed) {
             throw new IllegalStateException("this Scope is closed and takes no more tensors");
         }
+    }
+
+    synchronized void link(Tensor tensor) {
+        requireTaking();
         tensor.owner = this;
         tensor.previous = null;
         tensor.next = first;

@@ -82,16 +82,17 @@ public final class Tensor implements AutoCloseable {
     }
 
     private static Tensor emptyFor(int count, DType dtype, long... shape) {
-        if (elements(shape) != count) {
+        if (elements("of", shape) != count) {
             throw new TensorException(
                     "of: " + count + " values do not fill shape " + Arrays.toString(shape));
         }
+        requireBuffer("of", count, dtype);
         return empty(dtype, Device.CPU, shape);
     }
 
     /** Creates a tensor whose values are undefined until written. */
     public static Tensor empty(DType dtype, Device device, long... shape) {
-        elements(shape);
+        elements("empty " + dtype, shape);
         return Kernels.call("empty", shape, dtype.scalarType(), device.toString());
     }
 
@@ -102,7 +103,7 @@ public final class Tensor implements AutoCloseable {
 
     /** Creates a tensor filled with one value. */
     public static Tensor full(double value, DType dtype, Device device, long... shape) {
-        elements(shape);
+        elements("full " + dtype, shape);
         return Kernels.call("full", shape, value, dtype.scalarType(), device.toString());
     }
 
@@ -129,7 +130,8 @@ public final class Tensor implements AutoCloseable {
         if (pt.isReleased()) {
             throw new TensorException("of: the array is released");
         }
-        return new Tensor(new NativeTensor(sharedHandle(pt.getHandle())), Scope.current());
+        Scope scope = Scope.current();
+        return new Tensor(new NativeTensor(sharedHandle(pt.getHandle())), scope);
     }
 
     /**
@@ -181,21 +183,25 @@ public final class Tensor implements AutoCloseable {
 
     /** Returns the number of elements. */
     public long elements() {
-        return elements(shape());
+        return elements("elements", shape());
     }
 
-    private static long elements(long... shape) {
+    private static long elements(String operation, long... shape) {
         long count = 1;
         for (long size : shape) {
             if (size < 0) {
                 throw new TensorException(
-                        "shape " + Arrays.toString(shape) + " has a negative size");
+                        operation + ": shape " + Arrays.toString(shape) + " has a negative size");
             }
             try {
                 count = Math.multiplyExact(count, size);
             } catch (ArithmeticException e) {
                 throw new TensorException(
-                        "shape " + Arrays.toString(shape) + " has more than 2^63 elements", e);
+                        operation
+                                + ": shape "
+                                + Arrays.toString(shape)
+                                + " has more than 2^63 elements",
+                        e);
             }
         }
         return count;
@@ -246,7 +252,17 @@ public final class Tensor implements AutoCloseable {
         Device known = device;
         if (known == null) {
             int[] code = use("device", Native::device);
-            known = code[0] == 1 ? Device.cuda(Math.max(0, code[1])) : Device.CPU;
+            known =
+                    switch (code[0]) {
+                        case 0 -> Device.CPU;
+                        case 1 -> Device.cuda(Math.max(0, code[1]));
+                        // reading the memory of a meta tensor would end the process
+                        default ->
+                                throw new TensorException(
+                                        "tensors of PyTorch device type "
+                                                + code[0]
+                                                + " are not supported; expected cpu or cuda");
+                    };
             device = known;
         }
         return known;
@@ -269,25 +285,29 @@ public final class Tensor implements AutoCloseable {
      * Makes this tensor a leaf that requires gradients, or stops it from being one; returns it.
      *
      * @throws TensorException if it is not of a floating-point type, or is the recorded result of
-     *     an operator
+     *     an operator and no leaf
      */
     public Tensor requiresGrad(boolean required) {
         if (required && !dtype().isFloatingPoint()) {
             throw new TensorException("requiresGrad: " + this + " is not of a floating-point type");
         }
-        try {
-            use(
-                    "requiresGrad",
-                    handle -> {
-                        Native.setRequiresGrad(handle, required);
-                        return required;
-                    });
-        } catch (ai.djl.engine.EngineException e) {
+        if (!isLeaf()) {
             throw new TensorException(
-                    "requiresGrad: " + this + " is the recorded result of an operator; detach it",
-                    e);
+                    "requiresGrad: " + this + " is the recorded result of an operator; detach it");
         }
+        use(
+                "requiresGrad",
+                handle -> {
+                    Native.setRequiresGrad(handle, required);
+                    return required;
+                });
         return this;
+    }
+
+    private boolean isLeaf() {
+        try (Scope scope = Scope.open()) {
+            return Kernels.call("is_leaf", this).item() != 0;
+        }
     }
 
     /** Returns the only element as a double. */
@@ -300,32 +320,42 @@ public final class Tensor implements AutoCloseable {
 
     /** Returns a copy of the elements in row-major order, converted to float32. */
     public float[] toFloatArray() {
-        float[] values = new float[arrayLength()];
+        float[] values = new float[arrayLength(DType.FLOAT32)];
         readAs(DType.FLOAT32, buffer -> buffer.asFloatBuffer().get(values));
         return values;
     }
 
     /** Returns a copy of the elements in row-major order, converted to float64. */
     public double[] toDoubleArray() {
-        double[] values = new double[arrayLength()];
+        double[] values = new double[arrayLength(DType.FLOAT64)];
         readAs(DType.FLOAT64, buffer -> buffer.asDoubleBuffer().get(values));
         return values;
     }
 
     /** Returns a copy of the elements in row-major order, converted to int64. */
     public long[] toLongArray() {
-        long[] values = new long[arrayLength()];
+        long[] values = new long[arrayLength(DType.INT64)];
         readAs(DType.INT64, buffer -> buffer.asLongBuffer().get(values));
         return values;
     }
 
-    private int arrayLength() {
+    private int arrayLength(DType type) {
         long count = elements();
-        if (count > MAX_BUFFER) {
-            throw new TensorException(
-                    "toArray: " + this + " does not fit into a Java array; read it in parts");
-        }
+        requireBuffer("toArray", count, type);
         return (int) count;
+    }
+
+    /** Java's direct buffers hold at most 2 GB. */
+    private static void requireBuffer(String operation, long count, DType type) {
+        if (count > MAX_BUFFER / type.bytes()) {
+            throw new TensorException(
+                    operation
+                            + ": "
+                            + count
+                            + " elements of "
+                            + type
+                            + " are more than 2 GB; use readBytes and writeBytes in parts");
+        }
     }
 
     private void readAs(DType type, java.util.function.Consumer<ByteBuffer> reader) {

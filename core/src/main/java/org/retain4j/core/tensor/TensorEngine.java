@@ -19,6 +19,9 @@ import org.retain4j.core.tensor.internal.EngineStart;
  */
 public final class TensorEngine {
 
+    /** Largest number for {@link #setThreads}; OpenMP ends the process when it gets too many. */
+    public static final int MAX_THREADS = 1024;
+
     private static final Set<String> CPU_FEATURES = readCpuFeatures();
 
     private TensorEngine() {}
@@ -101,11 +104,13 @@ public final class TensorEngine {
      *
      * <p>Sums are split over threads: results of another number may differ in the last bits.
      *
-     * @throws IllegalArgumentException if the number is not positive
+     * @param threads from 1 to {@value #MAX_THREADS}
+     * @throws IllegalArgumentException if the number is out of range
      */
     public static void setThreads(int threads) {
-        if (threads < 1) {
-            throw new IllegalArgumentException("threads must be at least 1, is " + threads);
+        if (threads < 1 || threads > MAX_THREADS) {
+            throw new IllegalArgumentException(
+                    "threads must be from 1 to " + MAX_THREADS + ", is " + threads);
         }
         start();
         JniUtils.setNumThreads(threads);

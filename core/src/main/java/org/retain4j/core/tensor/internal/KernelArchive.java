@@ -69,7 +69,8 @@ final class KernelArchive {
             put(zip, "kernels/data.pkl", pickledModule());
             put(zip, "kernels/code/__torch__.py", source.getBytes(StandardCharsets.UTF_8));
             put(zip, "kernels/constants.pkl", new byte[] {(byte) 0x80, 2, ')', '.'});
-            put(zip, "kernels/version", "3\n".getBytes(StandardCharsets.UTF_8));
+            // older versions keep old meanings, such as a division of integers that rounds
+            put(zip, "kernels/version", "10\n".getBytes(StandardCharsets.UTF_8));
         }
         return bytes.toByteArray();
     }

@@ -9,12 +9,16 @@ def requires_grad(x: Tensor) -> Tensor:
     return torch.tensor(ops.prim.requires_grad(x), dtype=4)
 
 
+def is_leaf(x: Tensor) -> Tensor:
+    return torch.tensor(torch.is_leaf(x), dtype=4)
+
+
 def empty(shape: List[int], dtype: int, device: str) -> Tensor:
     return torch.empty(shape, dtype=dtype, device=torch.device(device))
 
 
 def full(shape: List[int], value: float, dtype: int, device: str) -> Tensor:
-    return torch.to(torch.full(shape, value, dtype=7, device=torch.device(device)), dtype)
+    return torch.full(shape, value, dtype=dtype, device=torch.device(device))
 
 
 def arange(start: int, end: int, device: str) -> Tensor:

@@ -1,7 +1,7 @@
 # Decoding with a cache of keys and values.
 
 
-def cache_attend_out(x: Tensor, qkv: List[Tensor], cache_k: Tensor, cache_v: Tensor, position: int, scale: float, weight: Tensor, bias: List[Tensor], dtype: int) -> Tensor:
+def cache_attend(qkv: List[Tensor], cache_k: Tensor, cache_v: Tensor, position: int, scale: float) -> Tensor:
     q = qkv[0]
     t = torch.size(q, 2)
     _1 = torch.copy_(torch.narrow(cache_k, 2, position, t), qkv[1])
@@ -9,8 +9,17 @@ def cache_attend_out(x: Tensor, qkv: List[Tensor], cache_k: Tensor, cache_v: Ten
     end = torch.add(position, t)
     k = torch.narrow(cache_k, 2, 0, end)
     v = torch.narrow(cache_v, 2, 0, end)
-    # the first pass starts at 0 and needs the causal mask; later ones bring one token
-    y = torch.scaled_dot_product_attention(q, k, v, None, 0., torch.gt(t, 1), scale=scale, enable_gqa=True)
+    if torch.__and__(torch.gt(position, 0), torch.gt(t, 1)):
+        # is_causal would let the first of several new tokens see only the first of the cache
+        seen = torch.tril(torch.ones([t, end], dtype=11, device=ops.prim.device(q)), position)
+        y = torch.scaled_dot_product_attention(q, k, v, seen, 0., False, scale=scale, enable_gqa=True)
+    else:
+        y = torch.scaled_dot_product_attention(q, k, v, None, 0., torch.gt(t, 1), scale=scale, enable_gqa=True)
+    return y
+
+
+def cache_attend_out(x: Tensor, qkv: List[Tensor], cache_k: Tensor, cache_v: Tensor, position: int, scale: float, weight: Tensor, bias: List[Tensor], dtype: int) -> Tensor:
+    y = (self).cache_attend(qkv, cache_k, cache_v, position, scale, )
     y = torch.reshape(torch.transpose(y, 1, 2), [torch.size(y, 0), torch.size(y, 2), -1])
     o = torch.linear(y, torch.to(weight, dtype))
     if torch.gt(torch.len(bias), 0):
@@ -27,6 +36,8 @@ def sample(logits: Tensor, temperature: float, top_k: int, top_p: float, uniform
         if torch.gt(top_k, 0):
             k = ops.prim.min(top_k, torch.size(p, 1))
             p = torch.narrow(p, 1, 0, k)
+            # top_p is a share of what top_k left, as in transformers
+            p = torch.div(p, torch.sum(p, [1], True))
         c = torch.cumsum(p, 1)
         if torch.lt(top_p, 1.):
             # keep the shortest head whose mass reaches top_p

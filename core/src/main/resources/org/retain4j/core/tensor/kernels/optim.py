@@ -12,9 +12,28 @@ def clip_(g: List[Tensor], norm: Tensor, max_norm: float) -> Tensor:
 
 
 def adamw_(p: List[Tensor], g: List[Tensor], m: List[Tensor], v: List[Tensor], steps: List[Tensor], lr: float, beta1: float, beta2: float, eps: float, weight_decay: float) -> Tensor:
+    # the fused kernel walks raw memory: another size or order would read past the end
     e = annotate(List[Tensor], [])
+    dense = annotate(List[Tensor], [])
+    if torch.ne(torch.len(g), torch.len(p)):
+        ops.prim.RaiseException("there is not one gradient for each parameter")
+    for i in range(torch.len(p)):
+        shape = torch.size(p[i])
+        if torch.ne(torch.size(g[i]), shape):
+            ops.prim.RaiseException("a gradient and its parameter differ in shape")
+        if torch.ne(torch.size(m[i]), shape):
+            ops.prim.RaiseException("a first moment and its parameter differ in shape")
+        if torch.ne(torch.size(v[i]), shape):
+            ops.prim.RaiseException("a second moment and its parameter differ in shape")
+        if torch.__not__(torch.is_contiguous(p[i])):
+            ops.prim.RaiseException("a parameter is not contiguous")
+        if torch.__not__(torch.is_contiguous(m[i])):
+            ops.prim.RaiseException("a first moment is not contiguous")
+        if torch.__not__(torch.is_contiguous(v[i])):
+            ops.prim.RaiseException("a second moment is not contiguous")
+        _1 = torch.append(dense, torch.contiguous(g[i]))
     torch._foreach_add_(steps, 1)
-    torch._fused_adamw_(p, g, m, v, e, steps, lr=lr, beta1=beta1, beta2=beta2, weight_decay=weight_decay, eps=eps, amsgrad=False, maximize=False, grad_scale=None, found_inf=None)
+    torch._fused_adamw_(p, dense, m, v, e, steps, lr=lr, beta1=beta1, beta2=beta2, weight_decay=weight_decay, eps=eps, amsgrad=False, maximize=False, grad_scale=None, found_inf=None)
     return steps[0]
 
 
