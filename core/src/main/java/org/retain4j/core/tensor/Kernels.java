@@ -163,7 +163,7 @@ public final class Kernels {
     }
 
     /** Takes the sentence of libtorch out of the TorchScript traceback around it. */
-    private static String reason(EngineException e) {
+    static String reason(EngineException e) {
         String message = String.valueOf(e.getMessage());
         int start = message.lastIndexOf("Error: ");
         if (start >= 0) {

@@ -1,5 +1,6 @@
 package org.retain4j.core.tensor;
 
+import ai.djl.engine.EngineException;
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
@@ -445,6 +446,8 @@ public final class Tensor implements AutoCloseable {
         }
         try {
             return action.apply(nativeTensor.handle());
+        } catch (EngineException e) {
+            throw new TensorException(operation + ": " + Kernels.reason(e), e);
         } finally {
             nativeTensor.release();
         }
