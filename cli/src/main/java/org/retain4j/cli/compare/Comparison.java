@@ -42,7 +42,7 @@ import org.retain4j.evaluation.statistics.Estimate;
  */
 public final class Comparison {
 
-    static final List<Double> LEARNING_RATES = List.of(3e-4, 1e-3, 3e-3);
+    static final List<Double> LEARNING_RATES = List.of(1e-3, 3e-3, 1e-2);
 
     private static final int TRIAL_PART = 4;
     private static final long SMALL_MODEL = 5_000_000;
@@ -137,8 +137,8 @@ public final class Comparison {
                 trained.size()
                         * (LEARNING_RATES.size() * trialSteps
                                 + (long) options.seeds() * options.steps());
-        DocumentScores baseLearned = experiment.scoreLearned(experiment.base());
-        DocumentScores baseRetained = experiment.scoreRetained(experiment.base());
+        DocumentScores baseLearned = experiment.baseLearned();
+        DocumentScores baseRetained = experiment.baseRetained();
 
         Map<Method, List<LearningRateTrial>> trials = trials(experiment, trained, trialSteps, pool);
         Map<Method, Double> rates = new LinkedHashMap<>();

@@ -43,6 +43,10 @@ final class Experiment {
     private final BitsPerByte learned;
     private final BitsPerByte retained;
     private final BitsPerByte validation;
+    private final TextBlocks learnBlocks;
+    private final TextBlocks retainBlocks;
+    private final DocumentScores baseLearned;
+    private final DocumentScores baseRetained;
 
     Experiment(CausalLm base, TextSplit learn, TextSplit retain) {
         this.base = base;
@@ -53,14 +57,15 @@ final class Experiment {
         learned = BitsPerByte.of(learn.heldOut(), base.tokenizer(), window);
         retained = BitsPerByte.of(retain.heldOut(), base.tokenizer(), window);
         validation = BitsPerByte.of(learn.validation(), base.tokenizer(), window);
-        // fails now, not in the middle of the runs, when a text is too short
-        blocks(learn, 0);
-        blocks(retain, 0);
+        learnBlocks = blocks(learn);
+        retainBlocks = blocks(retain);
+        baseLearned = learned.score(base);
+        baseRetained = retained.score(base);
     }
 
-    private TextBlocks blocks(TextSplit text, long seed) {
+    private TextBlocks blocks(TextSplit text) {
         try {
-            return TextBlocks.of(text.train(), base.tokenizer(), block, seed);
+            return TextBlocks.of(text.train(), base.tokenizer(), block, 0);
         } catch (IllegalArgumentException e) {
             throw new IllegalArgumentException(text.name() + ": " + e.getMessage(), e);
         }
@@ -74,12 +79,14 @@ final class Experiment {
         return base;
     }
 
-    DocumentScores scoreLearned(CausalLm model) {
-        return learned.score(model);
+    /** Returns the base model's scores on the held-out part of the new text. */
+    DocumentScores baseLearned() {
+        return baseLearned;
     }
 
-    DocumentScores scoreRetained(CausalLm model) {
-        return retained.score(model);
+    /** Returns the base model's scores on the held-out part of the old text. */
+    DocumentScores baseRetained() {
+        return baseRetained;
     }
 
     /** Hears of steps, to count them. */
@@ -132,9 +139,14 @@ final class Experiment {
                         .withSchedule(Schedule.cosine(Math.round(steps * WARMUP_RATIO), 0));
         try (Method.Run run =
                 new Method.Run(
-                        model, base, blocks(retain, seed), seed, steps * BATCH_SIZE, block)) {
+                        model,
+                        base,
+                        retainBlocks.withSeed(seed),
+                        seed,
+                        steps * BATCH_SIZE,
+                        block)) {
             Trainer trainer =
-                    Trainer.of(model, blocks(learn, seed)).options(options).onStep(listener);
+                    Trainer.of(model, learnBlocks.withSeed(seed)).options(options).onStep(listener);
             method.attachment().attach(trainer, run);
             return new Trained(trainer.run(), run.overheadTokens());
         }
@@ -176,7 +188,6 @@ final class Experiment {
         CurveRecorder curve = new CurveRecorder(seed);
         try (CausalLm model = base.copy()) {
             long every = Math.max(1, steps / CURVE_POINTS);
-            curve.add(0, model, Double.NaN);
             Trained trained =
                     train(
                             model,
@@ -201,7 +212,6 @@ final class Experiment {
                 try (CausalLm mixed = model.copy()) {
                     new WiseFt(average.strength()).apply(mixed, base);
                     CurveRecorder ends = new CurveRecorder(seed);
-                    ends.add(0, base, Double.NaN);
                     ends.loss = curve.loss;
                     double total = seconds + (System.nanoTime() - averaging) / 1e9;
                     outcomes.add(finish(mixed, ends, trained, steps, total, seed, withSamples));
@@ -258,6 +268,7 @@ final class Experiment {
 
         CurveRecorder(long seed) {
             this.seed = seed;
+            add(0, baseLearned, baseRetained, Double.NaN);
         }
 
         void lastLoss(StepReport report) {

@@ -65,7 +65,7 @@ public final class Methods {
         add(
                 new MethodInfo(
                         "replay",
-                        "experience replay",
+                        "replay",
                         "Rolnick et al. 2019, arXiv:1811.11682",
                         "share of old rows, below 1; default " + ExperienceReplay.DEFAULT_RATIO,
                         true),
@@ -76,7 +76,7 @@ public final class Methods {
         add(
                 new MethodInfo(
                         "self-replay",
-                        "self-generated replay",
+                        "self-replay",
                         "Robins 1995, doi:10.1080/09540099550039318; LAMOL, arXiv:1909.03329",
                         "share of generated rows, below 1; default "
                                 + ExperienceReplay.DEFAULT_RATIO,
@@ -208,7 +208,7 @@ public final class Methods {
             case "l2sp", "ewc" -> "λ=";
             case "kl" -> "β=";
             case WISE_FT -> "α=";
-            default -> "";
+            default -> "ρ=";
         };
     }
 

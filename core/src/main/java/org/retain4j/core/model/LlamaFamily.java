@@ -73,7 +73,8 @@ public final class LlamaFamily implements ModelFamily {
             return;
         }
         JsonNode node = config.node(key);
-        if (!node.isObject() || (node.has("factor") && !node.has("rope_type") && !node.has("type"))) {
+        if (!node.isObject()
+                || (node.has("factor") && !node.has("rope_type") && !node.has("type"))) {
             throw config.unsupported(key, "expected an object with a \"rope_type\"");
         }
         String type = node.path("rope_type").asText(node.path("type").asText("default"));

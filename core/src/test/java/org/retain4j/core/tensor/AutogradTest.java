@@ -28,13 +28,25 @@ class AutogradTest {
         all.put("matmul, transpose", x -> x.matmul(x.transpose(0, 1)));
         all.put("softmax", x -> x.softmax(1).mul(x));
         all.put("log_softmax", x -> x.logSoftmax(-1).mul(x));
-        all.put("select, narrow, cat", x -> Tensor.cat(List.of(x.select(0, 1), x.narrow(1, 1, 2).reshape(-1)), 0).exp());
+        all.put(
+                "select, narrow, cat",
+                x -> Tensor.cat(List.of(x.select(0, 1), x.narrow(1, 1, 2).reshape(-1)), 0).exp());
         all.put("sum, mean", x -> x.sum(0, true).mul(x.mean(1, true)));
         all.put("norm", Tensor::norm);
-        all.put("index_select", x -> x.indexSelect(1, Tensor.of(new long[] {2, 2, 0}, 3).to(x.device())).exp());
+        all.put(
+                "index_select",
+                x -> x.indexSelect(1, Tensor.of(new long[] {2, 2, 0}, 3).to(x.device())).exp());
         all.put("rms_norm", x -> Kernels.call("rms_norm", x, x.select(0, 0), 1e-5));
         all.put("gated_silu", x -> Kernels.call("gated_silu", x, x.exp()));
-        all.put("copy, contiguous, stack", x -> Tensor.stack(List.of(x.copy(), x.transpose(0, 1).contiguous().transpose(0, 1)), 0).pow(3));
+        all.put(
+                "copy, contiguous, stack",
+                x ->
+                        Tensor.stack(
+                                        List.of(
+                                                x.copy(),
+                                                x.transpose(0, 1).contiguous().transpose(0, 1)),
+                                        0)
+                                .pow(3));
         return all;
     }
 

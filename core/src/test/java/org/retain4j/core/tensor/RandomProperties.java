@@ -35,8 +35,7 @@ class RandomProperties {
     }
 
     @Property(tries = 200)
-    void permutationsHoldEveryNumberOnce(
-            @ForAll long seed, @ForAll @IntRange(max = 300) int size) {
+    void permutationsHoldEveryNumberOnce(@ForAll long seed, @ForAll @IntRange(max = 300) int size) {
         int[] order = Random.at(seed, 0, "order").permutation(size);
         int[] sorted = order.clone();
         Arrays.sort(sorted);

@@ -58,7 +58,10 @@ class TensorMistakesTest {
     @Test
     void wrongShapesAndTypesAreNamed() {
         fails(() -> t(1, 2).add(t(1, 2, 3)), "add([2] float32 cpu, [3] float32 cpu)", "size");
-        fails(() -> t(1).reshape(1, 1).matmul(Tensor.of(new double[] {1}, 1, 1)), "matmul", "dtype");
+        fails(
+                () -> t(1).reshape(1, 1).matmul(Tensor.of(new double[] {1}, 1, 1)),
+                "matmul",
+                "dtype");
         fails(() -> Tensor.cat(List.of(t(1), t(1).reshape(1, 1)), 0), "cat(2 tensors [1] float32");
         fails(() -> Tensor.cat(List.of(), 0), "cat(0 tensors");
         fails(() -> t(1, 2).reshape(3), "reshape([2] float32 cpu, [3])");
@@ -90,7 +93,11 @@ class TensorMistakesTest {
 
     @Test
     void impossibleSizesAreNamed() {
-        fails(() -> Tensor.zeros(DType.INT8, Device.CPU, 2, -1), "full int8", "[2, -1]", "negative");
+        fails(
+                () -> Tensor.zeros(DType.INT8, Device.CPU, 2, -1),
+                "full int8",
+                "[2, -1]",
+                "negative");
         fails(() -> Tensor.empty(DType.INT8, Device.CPU, HUGE, HUGE), "empty int8", "2^63");
         fails(() -> Tensor.empty(DType.FLOAT64, Device.CPU, 1L << 62), "empty", "overflow");
         fails(() -> Tensor.empty(DType.FLOAT32, Device.CPU, HUGE), "empty", "" + HUGE, "memory");
@@ -98,7 +105,9 @@ class TensorMistakesTest {
         fails(() -> Tensor.arange(0, HUGE, Device.CPU), "arange(0, " + HUGE, "memory");
         fails(() -> Tensor.arange(Long.MIN_VALUE, Long.MAX_VALUE, Device.CPU), "arange");
         fails(() -> Tensor.arange(5, 2, Device.CPU), "arange(5, 2, cpu)");
-        fails(() -> Kernels.call("split_heads", Tensor.of(new float[8], 1, 2, 4), 0), "split_heads");
+        fails(
+                () -> Kernels.call("split_heads", Tensor.of(new float[8], 1, 2, 4), 0),
+                "split_heads");
     }
 
     @Test
@@ -164,7 +173,16 @@ class TensorMistakesTest {
         fails(() -> Kernels.call("add", t(1)), "add", "missing value");
         fails(() -> Kernels.call("neg", t(1), t(1)), "neg", "at most");
         for (Object wrong :
-                List.of(5L, 5, 5.0, true, "x", new long[1], new double[1], List.of(), List.of(t(1)))) {
+                List.of(
+                        5L,
+                        5,
+                        5.0,
+                        true,
+                        "x",
+                        new long[1],
+                        new double[1],
+                        List.of(),
+                        List.of(t(1)))) {
             fails(() -> Kernels.call("neg", wrong), "neg(", "'Tensor'");
         }
         fails(() -> Kernels.call("cat", t(1), 0), "cat(", "List[Tensor]");
@@ -204,7 +222,8 @@ class TensorMistakesTest {
         fails(() -> adamw(flat, flat, flat, one, steps), "second moment", "differ in shape");
         fails(() -> adamw(flat, List.of(), flat, flat, steps), "one gradient");
         Tensor square = Tensor.zeros(DType.FLOAT32, Device.CPU, 2, 3);
-        List<Tensor> turned = List.of(Tensor.zeros(DType.FLOAT32, Device.CPU, 3, 2).transpose(0, 1));
+        List<Tensor> turned =
+                List.of(Tensor.zeros(DType.FLOAT32, Device.CPU, 3, 2).transpose(0, 1));
         List<Tensor> straight = List.of(square);
         fails(() -> adamw(turned, straight, straight, straight, steps), "not contiguous");
         assertThat(steps.get(0).item()).isZero();

@@ -77,7 +77,8 @@ class TensorTest {
         assertThat(on(values, 5).to(DType.BFLOAT16).toFloatArray())
                 .containsExactly(1f, 1 + 4 / 256f, 65536f, 1.0011718e-8f, -0.10009765625f);
         assertThat(on(values, 5).to(DType.FLOAT16).toFloatArray())
-                .containsExactly(1 + 1 / 256f, 1 + 3 / 256f, Float.POSITIVE_INFINITY, 0, -0.0999755859375f);
+                .containsExactly(
+                        1 + 1 / 256f, 1 + 3 / 256f, Float.POSITIVE_INFINITY, 0, -0.0999755859375f);
     }
 
     @Test

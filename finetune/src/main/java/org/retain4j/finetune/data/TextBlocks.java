@@ -75,6 +75,11 @@ public final class TextBlocks implements BatchSource {
         return closed;
     }
 
+    /** Returns the same blocks in the order of another seed; the text is not encoded again. */
+    public TextBlocks withSeed(long otherSeed) {
+        return new TextBlocks(blocks, otherSeed);
+    }
+
     /** Returns the number of blocks. */
     public int size() {
         return blocks.size();
