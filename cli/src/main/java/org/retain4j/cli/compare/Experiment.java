@@ -185,7 +185,7 @@ final class Experiment {
             Ticks ticks) {
         long start = System.nanoTime();
         long[] measuring = {0};
-        CurveRecorder curve = new CurveRecorder(seed);
+        CurveRecorder curve = new CurveRecorder(seed, true);
         try (CausalLm model = base.copy()) {
             long every = Math.max(1, steps / CURVE_POINTS);
             Trained trained =
@@ -211,10 +211,11 @@ final class Experiment {
                 long averaging = System.nanoTime();
                 try (CausalLm mixed = model.copy()) {
                     new WiseFt(average.strength()).apply(mixed, base);
-                    CurveRecorder ends = new CurveRecorder(seed);
-                    ends.loss = curve.loss;
+                    // an average has no course of its own, only an end
+                    CurveRecorder end = new CurveRecorder(seed, false);
+                    end.loss = curve.loss;
                     double total = seconds + (System.nanoTime() - averaging) / 1e9;
-                    outcomes.add(finish(mixed, ends, trained, steps, total, seed, withSamples));
+                    outcomes.add(finish(mixed, end, trained, steps, total, seed, withSamples));
                 }
             }
             return outcomes;
@@ -266,9 +267,11 @@ final class Experiment {
         private final List<Double> losses = new ArrayList<>();
         private double loss = Double.NaN;
 
-        CurveRecorder(long seed) {
+        CurveRecorder(long seed, boolean fromBase) {
             this.seed = seed;
-            add(0, baseLearned, baseRetained, Double.NaN);
+            if (fromBase) {
+                add(0, baseLearned, baseRetained, Double.NaN);
+            }
         }
 
         void lastLoss(StepReport report) {

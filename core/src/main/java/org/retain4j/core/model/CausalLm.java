@@ -471,7 +471,7 @@ public final class CausalLm implements AutoCloseable {
             }
             writer.commit();
         }
-        AtomicFile.write(folder.resolve("config.json"), config.text());
+        AtomicFile.write(folder.resolve("config.json"), config.textWithDtype(DType.FLOAT32));
         for (Map.Entry<String, byte[]> file : sidecars.entrySet()) {
             AtomicFile.write(folder.resolve(file.getKey()), file.getValue());
         }

@@ -4,9 +4,12 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
+import org.retain4j.core.tensor.DType;
 
 /**
  * The {@code config.json} of a model folder, read with named errors.
@@ -73,6 +76,27 @@ public final class ModelConfig {
     /** Returns the text as it was read. */
     public String text() {
         return text;
+    }
+
+    /**
+     * Returns the configuration with another type of the stored weights, under the key that it uses
+     * ({@code torch_dtype} in transformers 4, {@code dtype} in 5); unchanged when it names none.
+     */
+    String textWithDtype(DType type) throws ModelException {
+        ObjectNode copy = root.deepCopy();
+        for (String key : List.of("torch_dtype", "dtype")) {
+            if (copy.has(key)) {
+                copy.put(key, type.toString());
+            }
+        }
+        if (copy.equals(root)) {
+            return text;
+        }
+        try {
+            return JSON.writerWithDefaultPrettyPrinter().writeValueAsString(copy) + "\n";
+        } catch (JsonProcessingException e) {
+            throw new ModelException(origin + " cannot be written again: " + e.getMessage(), e);
+        }
     }
 
     /** Returns where the configuration comes from, for messages. */

@@ -101,7 +101,7 @@ public final class Documents {
     }
 
     private static List<String> split(String text, String origin) throws IOException {
-        String unix = text.replace("\r\n", "\n");
+        String unix = text.replace("\r\n", "\n").replace('\r', '\n');
         List<String> documents = new ArrayList<>();
         if (unix.lines().anyMatch(line -> line.strip().equals(SEPARATOR))) {
             StringBuilder document = new StringBuilder();

@@ -44,8 +44,7 @@ class GeneratorTest {
 
     @Test
     void theEmbeddedModelTellsItsStory() {
-        String text =
-                new Generator(stories, Sampling.greedy()).generate("Once upon a time", 64, 0);
+        String text = new Generator(stories, Sampling.greedy()).generate("Once upon a time", 64, 0);
         assertThat(text)
                 .startsWith(
                         ", there was a little girl named Lily. She loved to play outside in the"
@@ -118,8 +117,7 @@ class GeneratorTest {
                 try (Scope scope = Scope.open()) {
                     Tensor scores = stories.logits(TokenBatch.of(row));
                     row = Arrays.copyOf(row, row.length + 1);
-                    row[row.length - 1] =
-                            (int) scores.select(0, 0).select(0, -1).argmax(0).item();
+                    row[row.length - 1] = (int) scores.select(0, 0).select(0, -1).argmax(0).item();
                 }
             }
             assertThat(Arrays.copyOfRange(row, length, row.length)).isEqualTo(cached.get(r));
@@ -132,7 +130,8 @@ class GeneratorTest {
 
     @Test
     void drawsAreRepeatedBySeedAndDoNotDependOnTheOtherRows() {
-        Generator generator = new Generator(stories, new Sampling(1, 40, 0.95), OptionalInt.empty());
+        Generator generator =
+                new Generator(stories, new Sampling(1, 40, 0.95), OptionalInt.empty());
         int[] prompt = ids("Once upon");
         int[] other = Arrays.copyOf(ids("The cat and the dog"), prompt.length);
         List<int[]> alone = generator.generate(List.of(prompt), 25, 5);
@@ -149,7 +148,10 @@ class GeneratorTest {
 
     @Test
     void aRowStopsAtItsStopTokenAndTheOthersGoOn() {
-        List<int[]> prompts = List.of(ids("Once upon a"), Arrays.copyOf(ids("Tom had a big red"), ids("Once upon a").length));
+        List<int[]> prompts =
+                List.of(
+                        ids("Once upon a"),
+                        Arrays.copyOf(ids("Tom had a big red"), ids("Once upon a").length));
         List<int[]> endless =
                 new Generator(stories, Sampling.greedy(), OptionalInt.empty())
                         .generate(prompts, 12, 0);

@@ -55,7 +55,8 @@ class CausalLmTest {
         CausalLm model = CausalLm.random(config, 3, DEVICE, Precision.F32);
         try (Scope scope = Scope.open()) {
             for (Parameter parameter : model.parameters()) {
-                Tensor noise = Random.at(9, 1, parameter.name()).normal(0.3, parameter.value().shape());
+                Tensor noise =
+                        Random.at(9, 1, parameter.name()).normal(0.3, parameter.value().shape());
                 parameter.value().addInPlace(noise.to(DEVICE), 1);
             }
         }
@@ -71,7 +72,9 @@ class CausalLmTest {
     private static void assertClose(float[] actual, float[] expected, double tolerance) {
         assertThat(actual).hasSameSizeAs(expected);
         for (int i = 0; i < actual.length; i++) {
-            assertThat((double) actual[i]).as("element %d", i).isCloseTo(expected[i], within(tolerance));
+            assertThat((double) actual[i])
+                    .as("element %d", i)
+                    .isCloseTo(expected[i], within(tolerance));
         }
     }
 
@@ -137,7 +140,8 @@ class CausalLmTest {
                 float[] both = logits(model, TokenBatch.padded(List.of(SHORT, LONG), pad, left));
                 int from = left ? (LONG.length - SHORT.length) * vocabulary : 0;
                 assertClose(Arrays.copyOfRange(both, from, from + alone.length), alone, 1e-5);
-                assertClose(Arrays.copyOfRange(both, longAlone.length, both.length), longAlone, 1e-5);
+                assertClose(
+                        Arrays.copyOfRange(both, longAlone.length, both.length), longAlone, 1e-5);
             }
         }
     }
@@ -205,8 +209,7 @@ class CausalLmTest {
                 Scope scope = Scope.open()) {
             List<Parameter> head = List.of(model.headWeight());
             head.get(0).value().requiresGrad(true);
-            TrainingPass pass =
-                    TrainingPass.run(model, TokenBatch.of(SHORT), head, checkpointing);
+            TrainingPass pass = TrainingPass.run(model, TokenBatch.of(SHORT), head, checkpointing);
             Tensor gradient = pass.backward(Tensor.zerosLike(pass.hidden().detach()).add(1)).get(0);
             assertThat(gradient.shape()).containsExactly(384, 48);
             assertThat(gradient.norm().item()).isZero();
@@ -231,8 +234,7 @@ class CausalLmTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"true,false,false", "false,true,true", "true,true,false"})
-    void biasesAndTiedHeadsGiveTheSameWithAndWithoutFusedKernels(String flags)
-            throws IOException {
+    void biasesAndTiedHeadsGiveTheSameWithAndWithoutFusedKernels(String flags) throws IOException {
         boolean[] flag = new boolean[3];
         for (int i = 0; i < 3; i++) {
             flag[i] = Boolean.parseBoolean(flags.split(",")[i]);
@@ -240,7 +242,8 @@ class CausalLmTest {
         try (CausalLm model = random(flag[0], flag[1], flag[2])) {
             TokenBatch batch = TokenBatch.of(List.of(LONG, LONG.clone()));
             float[] fused = logits(model, batch);
-            long biases = model.parameters().stream().filter(p -> p.name().endsWith(".bias")).count();
+            long biases =
+                    model.parameters().stream().filter(p -> p.name().endsWith(".bias")).count();
             assertThat(biases).isEqualTo(2 * ((flag[0] ? 4 : 0) + (flag[1] ? 3 : 0)));
             for (Parameter parameter : model.parameters()) {
                 if (parameter.name().endsWith(".bias")) {
@@ -256,8 +259,7 @@ class CausalLmTest {
             assertClose(logits(model, batch), fused, 1e-5);
             try (Scope scope = Scope.open();
                     KvCache cache = model.newCache(2, LONG.length)) {
-                assertClose(
-                        model.head(model.hidden(batch, cache)).toFloatArray(), fused, 1e-5);
+                assertClose(model.head(model.hidden(batch, cache)).toFloatArray(), fused, 1e-5);
             }
         }
     }

@@ -43,8 +43,7 @@ class LeakTest {
             for (int step = 0; step < 150; step++) {
                 try (Scope scope = Scope.open()) {
                     TokenBatch batch =
-                            TokenBatch.padded(
-                                    List.of(row(random), row(random)), 0, step % 2 == 0);
+                            TokenBatch.padded(List.of(row(random), row(random)), 0, step % 2 == 0);
                     TrainingPass pass = TrainingPass.run(model, batch, trained, checkpointing);
                     Tensor upstream = Tensor.zerosLike(pass.hidden().detach()).add(1e-3);
                     List<Tensor> gradients = pass.backward(upstream);

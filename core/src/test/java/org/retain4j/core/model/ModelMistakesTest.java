@@ -14,7 +14,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
-import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -45,7 +44,11 @@ class ModelMistakesTest {
     @BeforeEach
     void copy() throws IOException {
         for (String name :
-                List.of("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json")) {
+                List.of(
+                        "config.json",
+                        "model.safetensors",
+                        "tokenizer.json",
+                        "tokenizer_config.json")) {
             Files.copy(LLAMA.resolve(name), folder.resolve(name));
         }
         TensorEngine.start();
@@ -88,6 +91,8 @@ class ModelMistakesTest {
         Files.delete(folder.resolve("tokenizer.json"));
         refuses("tokenizer.json");
         Files.move(folder.resolve("model.safetensors"), folder.resolve("pytorch_model.bin"));
+        refuses("pytorch_model.bin", "not read");
+        Files.delete(folder.resolve("pytorch_model.bin"));
         refuses("model.safetensors");
         Files.delete(folder.resolve("config.json"));
         refuses("config.json is missing");
@@ -96,8 +101,16 @@ class ModelMistakesTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "", "nonsense", "[]", "null", "3", "{", "{}{}", "{\"model_type\":\"llama\"",
-                "{\"vocab_size\":1,\"vocab_size\":2}", "\u0000"
+                "",
+                "nonsense",
+                "[]",
+                "null",
+                "3",
+                "{",
+                "{}{}",
+                "{\"model_type\":\"llama\"",
+                "{\"vocab_size\":1,\"vocab_size\":2}",
+                "\u0000"
             })
     void configurationsThatAreNoObjectsAreRefused(String text) throws IOException {
         Files.writeString(folder.resolve("config.json"), text);
@@ -153,13 +166,14 @@ class ModelMistakesTest {
                 "max_position_embeddings | 0 | must be a positive integer, is 0"
             })
     void wrongSettingsAreNamed(String key, String value, String message) throws IOException {
-        config(root -> {
-            try {
-                root.set(key, JSON.readTree(value));
-            } catch (IOException e) {
-                throw new AssertionError(e);
-            }
-        });
+        config(
+                root -> {
+                    try {
+                        root.set(key, JSON.readTree(value));
+                    } catch (IOException e) {
+                        throw new AssertionError(e);
+                    }
+                });
         refuses(message, folder.toString());
     }
 
@@ -181,8 +195,7 @@ class ModelMistakesTest {
 
     @Test
     void wrongTensorsAreNamed() throws IOException {
-        rewrite(
-                specs -> specs.removeIf(s -> s.name().equals("model.norm.weight")));
+        rewrite(specs -> specs.removeIf(s -> s.name().equals("model.norm.weight")));
         refuses("has no tensor model.norm.weight");
         rewrite(specs -> specs.add(TensorSpec.of("score.weight", DType.FLOAT32, 2, 48)));
         refuses("1 tensor(s) that this model does not use, first score.weight");
@@ -331,16 +344,6 @@ class ModelMistakesTest {
         try (Scope scope = Scope.open()) {
             assertThatThrownBy(() -> closed.logits(TokenBatch.of(1)))
                     .hasMessageContaining("closed");
-        }
-    }
-
-    @Test
-    void loadingTheEmbeddedModelLeavesNoFiles() throws IOException {
-        Path temporary = Path.of(System.getProperty("java.io.tmpdir"));
-        Pretrained.load(Pretrained.EMBEDDED).close();
-        try (Stream<Path> files = Files.list(temporary)) {
-            assertThat(files.map(p -> p.getFileName().toString()))
-                    .noneMatch(name -> name.startsWith("retain4j-stories260K"));
         }
     }
 }

@@ -105,9 +105,14 @@ class TensorMistakesTest {
         fails(() -> Tensor.arange(0, HUGE, Device.CPU), "arange(0, " + HUGE, "memory");
         fails(() -> Tensor.arange(Long.MIN_VALUE, Long.MAX_VALUE, Device.CPU), "arange");
         fails(() -> Tensor.arange(5, 2, Device.CPU), "arange(5, 2, cpu)");
+        Tensor heads = Tensor.of(new float[16], 1, 2, 2, 4);
+        Tensor longer = Tensor.of(new float[24], 1, 2, 3, 4);
+        Tensor none = Tensor.of(new float[0], 1, 0, 2, 4);
+        fails(() -> Kernels.call("split_heads", longer.select(0, 0), 0), "split_heads");
         fails(
-                () -> Kernels.call("split_heads", Tensor.of(new float[8], 1, 2, 4), 0),
-                "split_heads");
+                () -> Kernels.call("attend", heads, longer, heads, List.of(), 1.0),
+                "differ in length");
+        fails(() -> Kernels.call("attend", heads, none, none, List.of(), 1.0), "division by 0");
     }
 
     @Test

@@ -15,8 +15,10 @@ import org.retain4j.core.text.Tokenizer;
  *
  * <p>Every token of a document is predicted once. The first one follows the model's start token (or
  * its end token, when there is no start token); documents longer than the window go on in windows
- * that share one token with the one before. Comparable between models with different tokenizers,
- * because it counts bytes. Immutable, safe for all threads.
+ * that see one token of the one before, and the last window begins earlier, so that it is full, but
+ * counts only what is left. A window of n tokens is a {@code max_length} of n - 1 there. Comparable
+ * between models with different tokenizers, because it counts bytes. Immutable, safe for all
+ * threads.
  */
 public final class BitsPerByte {
 
@@ -26,7 +28,8 @@ public final class BitsPerByte {
     private final List<Window> windows;
     private final long[] bytes;
 
-    private record Window(int document, int[] ids) {}
+    /** The first {@code context} ids are read, the others are predicted. */
+    private record Window(int document, int[] ids, int context) {}
 
     private BitsPerByte(List<Window> windows, long[] bytes) {
         this.windows = windows;
@@ -74,12 +77,13 @@ public final class BitsPerByte {
     }
 
     private static void cut(int document, int prefix, int[] ids, int window, List<Window> out) {
-        for (int start = 0; start < ids.length; start += window - 1) {
-            int end = Math.min(ids.length, start + window - 1);
-            int[] piece = new int[end - start + 1];
-            piece[0] = start == 0 ? prefix : ids[start - 1];
-            System.arraycopy(ids, start, piece, 1, end - start);
-            out.add(new Window(document, piece));
+        int[] all = new int[ids.length + 1];
+        all[0] = prefix;
+        System.arraycopy(ids, 0, all, 1, ids.length);
+        for (int next = 1; next < all.length; next += window - 1) {
+            int end = Math.min(all.length, next + window - 1);
+            int first = Math.max(0, end - window);
+            out.add(new Window(document, Arrays.copyOfRange(all, first, end), next - first));
         }
     }
 
@@ -104,7 +108,10 @@ public final class BitsPerByte {
                     model.tokenLogProbs(
                             TokenBatch.padded(part.stream().map(Window::ids).toList(), 0, false));
             for (int r = 0; r < part.size(); r++) {
-                bits[part.get(r).document] -= Arrays.stream(logProbs[r]).sum() / LN2;
+                Window window = part.get(r);
+                double[] counted =
+                        Arrays.copyOfRange(logProbs[r], window.context, window.ids.length);
+                bits[window.document] -= Arrays.stream(counted).sum() / LN2;
             }
             next = end;
         }

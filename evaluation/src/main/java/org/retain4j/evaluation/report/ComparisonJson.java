@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import org.retain4j.core.io.AtomicFile;
 
 /**
  * Writes and reads a {@link ComparisonResult} as JSON.
@@ -37,7 +38,7 @@ public final class ComparisonJson {
      * @throws IOException if the file cannot be written
      */
     public static void write(ComparisonResult result, Path file) throws IOException {
-        AtomicTextFile.write(file, MAPPER.writeValueAsString(result) + "\n");
+        AtomicFile.write(file, MAPPER.writeValueAsString(result) + "\n");
     }
 
     /**

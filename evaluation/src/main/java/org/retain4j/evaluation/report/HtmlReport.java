@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.core.io.AtomicFile;
 import org.retain4j.evaluation.statistics.Estimate;
 
 /**
@@ -79,7 +80,7 @@ public final class HtmlReport {
      * @throws IOException if the file cannot be written
      */
     public static void write(ComparisonResult result, Path file) throws IOException {
-        AtomicTextFile.write(file, render(result));
+        AtomicFile.write(file, render(result));
     }
 
     static String render(ComparisonResult result, Plot pareto, Plot learned, Plot retained) {

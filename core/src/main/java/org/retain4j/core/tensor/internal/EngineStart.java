@@ -1,7 +1,9 @@
 package org.retain4j.core.tensor.internal;
 
-import ai.djl.Model;
+import ai.djl.Device;
 import ai.djl.engine.Engine;
+import ai.djl.ndarray.NDManager;
+import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.LibUtils;
@@ -9,7 +11,6 @@ import ai.djl.util.Platform;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Path;
 import java.util.Locale;
-import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -34,8 +35,9 @@ public final class EngineStart {
     private EngineStart() {}
 
     private static final class Holder {
-        static final Model KERNELS = load();
-        static final long HANDLE = ((PtSymbolBlock) KERNELS.getBlock()).getHandle();
+        // stays referenced: when the block is collected, every call fails
+        static final PtSymbolBlock KERNELS = load();
+        static final long HANDLE = KERNELS.getHandle();
     }
 
     /** Starts the engine if needed and returns the handle of the kernel module. */
@@ -67,18 +69,22 @@ public final class EngineStart {
         }
     }
 
-    private static Model load() {
+    private static PtSymbolBlock load() {
         setIfAbsent("ai.djl.offline", "true");
         setIfAbsent("OPT_OUT_TRACKING", "true");
         setIfAbsent("ai.djl.pytorch.graph_optimizer", "false");
         checkVersion();
         try {
-            Engine.getEngine("PyTorch");
-            Model model = Model.newInstance("retain4j-kernels", "PyTorch");
-            model.load(
-                    new ByteArrayInputStream(KernelArchive.build()), Map.of("trainParam", "true"));
+            NDManager manager = Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
+            // not through a DJL Model, which leaves a folder in the temporary directory
+            PtSymbolBlock block =
+                    JniUtils.loadModule(
+                            (PtNDManager) manager,
+                            new ByteArrayInputStream(KernelArchive.build()),
+                            false,
+                            false);
             LOG.debug("libtorch {} from {}", LibUtils.getVersion(), LibUtils.getLibtorchPath());
-            return model;
+            return block;
         } catch (Exception | LinkageError e) {
             throw new IllegalStateException(
                     "PyTorch engine did not start: " + rootMessage(e) + "; " + advice(), e);

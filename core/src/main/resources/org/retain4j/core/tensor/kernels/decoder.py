@@ -55,6 +55,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, mask: List[Tensor], scale: float) ->
     # and fusing is up to four times as fast, and keeps no matrix of all scores
     ke = (self).repeat_heads(k, torch.size(q, 1), )
     ve = (self).repeat_heads(v, torch.size(q, 1), )
+    if torch.ne(torch.size(k, 2), torch.size(v, 2)):
+        # the fused kernel would read past the end of the values
+        ops.prim.RaiseException("keys and values differ in length")
     if torch.gt(torch.len(mask), 0):
         y = torch.scaled_dot_product_attention(q, ke, ve, mask[0], 0., False, scale=scale, enable_gqa=False)
     else:

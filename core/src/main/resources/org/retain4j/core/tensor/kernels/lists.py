@@ -79,7 +79,9 @@ def penalty_gradient_(g: List[Tensor], p: List[Tensor], anchor: List[Tensor], im
 
 
 def penalty_decoupled_(p: List[Tensor], anchor: List[Tensor], importance: List[Tensor], step: float, proximal: bool) -> Tensor:
-    # step = 2 lr lambda: p -= step b (p - anchor), or the fixed point of that, stable for any step
+    # step = 2 lr lambda: p -= step b (p - anchor), or the fixed point of that, stable for any step;
+    # the limits keep an overflow from becoming inf / inf or 0 * inf
+    step = ops.prim.min(step, 1e30)
     for i in range(torch.len(p)):
         x = torch.detach(p[i])
         d = torch.sub(x, anchor[i])
@@ -88,6 +90,7 @@ def penalty_decoupled_(p: List[Tensor], anchor: List[Tensor], importance: List[T
         else:
             k = torch.full_like(d, step)
         if proximal:
+            k = torch.clamp_max(k, 1e30)
             k = torch.div(k, torch.add(k, 1.))
         _1 = torch.sub_(x, torch.mul(k, d))
     return p[0]
