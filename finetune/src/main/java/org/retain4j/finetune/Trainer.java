@@ -120,7 +120,7 @@ public final class Trainer {
      * Trains.
      *
      * @throws TrainingException if nothing is trainable, no token of a step counts, or loss or
-     *     gradient are not finite; the weights are then those after the last good step
+     *     gradient are not finite; the weights are then those that gave them
      */
     public TrainResult run() {
         parameters = model.parameters().stream().filter(trainable).toList();
@@ -137,17 +137,13 @@ public final class Trainer {
                         options.lossChunk());
         parameters.forEach(parameter -> parameter.value().requiresGrad(true));
         StepGradients gradients = new StepGradients(task);
-        Optimizer optimizer = options.optimizer().create(parameters);
-        for (OptimizerWrapper wrapper : wrappers) {
-            optimizer = wrapper.wrap(optimizer, gradients::again);
-        }
-        try (Optimizer closing = optimizer;
+        try (Optimizer optimizer = optimizer(gradients);
                 Scope run = Scope.open()) {
             penalties.forEach(penalty -> penalty.start(parameters));
             double loss = 0;
             for (long step = 0; step < options.steps(); step++) {
                 try (Scope scope = Scope.open()) {
-                    StepReport report = step(step, gradients, closing);
+                    StepReport report = step(step, gradients, optimizer);
                     loss = report.loss();
                     listeners.forEach(listener -> listener.onStep(report));
                 }
@@ -155,6 +151,19 @@ public final class Trainer {
             return new TrainResult(options.steps(), loss, newTokens, replayedTokens);
         } finally {
             parameters.forEach(parameter -> parameter.value().requiresGrad(false));
+        }
+    }
+
+    private Optimizer optimizer(StepGradients gradients) {
+        Optimizer optimizer = options.optimizer().create(parameters);
+        try {
+            for (OptimizerWrapper wrapper : wrappers) {
+                optimizer = wrapper.wrap(optimizer, gradients::again);
+            }
+            return optimizer;
+        } catch (RuntimeException | Error e) {
+            optimizer.close();
+            throw e;
         }
     }
 
@@ -243,7 +252,7 @@ public final class Trainer {
                     "step "
                             + (step + 1)
                             + ": the gradient of "
-                            + firstNotFinite(gradients)
+                            + firstGradientNotFinite(gradients)
                             + " is not finite; lower the learning rate or look at the data");
         }
         if (options.maxGradNorm() > 0) {
@@ -252,7 +261,17 @@ public final class Trainer {
         return value;
     }
 
-    private String firstNotFinite(List<Tensor> gradients) {
+    private static String firstNotFinite(List<Parameter> weights) {
+        try (Scope scope = Scope.open()) {
+            return weights.stream()
+                    .filter(weight -> !weight.value().allFinite())
+                    .map(weight -> "because the weight " + weight.name() + " is not finite")
+                    .findFirst()
+                    .orElse("although all weights are finite");
+        }
+    }
+
+    private String firstGradientNotFinite(List<Tensor> gradients) {
         for (int i = 0; i < gradients.size(); i++) {
             if (!gradients.get(i).allFinite()) {
                 return parameters.get(i).name();
@@ -313,6 +332,8 @@ public final class Trainer {
                                     + (step + 1)
                                     + ": the loss is "
                                     + loss
+                                    + ", "
+                                    + firstNotFinite(model.parameters())
                                     + "; lower the learning rate or look at the data");
                 }
                 return scope.passOut(sum);

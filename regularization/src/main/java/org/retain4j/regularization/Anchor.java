@@ -1,6 +1,7 @@
 package org.retain4j.regularization;
 
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -37,16 +38,38 @@ final class Anchor implements AutoCloseable {
     /** Takes the anchor, unless a resumed state brought one. */
     void start(List<Parameter> parameters, List<Tensor> weights) {
         importance = weights;
+        List<Tensor> inOrder = new ArrayList<>();
         try (Scope copying = Scope.open()) {
-            for (Parameter parameter : parameters) {
-                if (!anchors.containsKey(parameter.name())) {
-                    anchors.put(parameter.name(), scope.adopt(parameter.value().detach().copy()));
+            for (int i = 0; i < parameters.size(); i++) {
+                Parameter parameter = parameters.get(i);
+                if (!weights.isEmpty()) {
+                    requireShape("importance", weights.get(i), parameter);
                 }
+                Tensor own = anchors.get(parameter.name());
+                if (own == null) {
+                    own = scope.adopt(parameter.value().detach().copy());
+                    anchors.put(parameter.name(), own);
+                }
+                requireShape("anchor", own, parameter);
+                inOrder.add(own);
             }
         }
-        List<Tensor> inOrder = new ArrayList<>();
-        parameters.forEach(parameter -> inOrder.add(anchors.get(parameter.name())));
         anchor = inOrder;
+    }
+
+    /** Another shape would be broadcast without a word. */
+    private static void requireShape(String what, Tensor tensor, Parameter parameter) {
+        if (!Arrays.equals(tensor.shape(), parameter.value().shape())) {
+            throw new IllegalArgumentException(
+                    "the "
+                            + what
+                            + " of "
+                            + parameter.name()
+                            + " has shape "
+                            + Arrays.toString(tensor.shape())
+                            + ", the parameter "
+                            + Arrays.toString(parameter.value().shape()));
+        }
     }
 
     double value(List<Parameter> parameters) {

@@ -1,5 +1,7 @@
 package org.retain4j.replay;
 
+import java.math.BigDecimal;
+import java.math.RoundingMode;
 import java.util.ArrayList;
 import java.util.List;
 import org.retain4j.finetune.BatchMixer;
@@ -50,6 +52,10 @@ public record ExperienceReplay(BatchSource old, double ratio) implements BatchMi
     }
 
     private long oldRows(long rows) {
-        return (long) Math.floor(rows * ratio);
+        // in decimals: 100 * 0.29 is less than 29 as a double
+        return BigDecimal.valueOf(ratio)
+                .multiply(BigDecimal.valueOf(rows))
+                .setScale(0, RoundingMode.FLOOR)
+                .longValueExact();
     }
 }

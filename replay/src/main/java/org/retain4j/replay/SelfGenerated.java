@@ -6,6 +6,7 @@ import java.util.OptionalInt;
 import org.retain4j.core.generate.Generator;
 import org.retain4j.core.generate.Sampling;
 import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.tensor.Random;
 import org.retain4j.finetune.data.TextBlocks;
 
 /**
@@ -74,7 +75,8 @@ public record SelfGenerated(int samples, int length, Sampling sampling, long see
             for (int r = 0; r < count; r++) {
                 prompts.add(new int[] {start});
             }
-            for (int[] written : generator.generate(prompts, length - 1, seed + rows.size())) {
+            long draws = Random.at(seed, rows.size(), "self-generated").nextLong();
+            for (int[] written : generator.generate(prompts, length - 1, draws)) {
                 int[] row = new int[length];
                 row[0] = start;
                 System.arraycopy(written, 0, row, 1, written.length);

@@ -29,7 +29,7 @@ public record ComparisonOptions(
     public static final int DEFAULT_SEEDS = 3;
 
     /** Default number of training steps. */
-    public static final int DEFAULT_STEPS = 80;
+    public static final int DEFAULT_STEPS = 60;
 
     /**
      * Creates options.

@@ -19,6 +19,9 @@ public final class TextBlocks implements BatchSource {
 
     private final List<int[]> blocks;
     private final long seed;
+    private volatile Order last = new Order(-1, new int[0]);
+
+    private record Order(long epoch, int[] blocks) {}
 
     private TextBlocks(List<int[]> blocks, long seed) {
         this.blocks = blocks;
@@ -93,15 +96,22 @@ public final class TextBlocks implements BatchSource {
     @Override
     public List<TrainRow> rows(long firstRow, int count) {
         List<TrainRow> rows = new ArrayList<>(count);
-        long epoch = -1;
-        int[] order = new int[0];
         for (long row = firstRow; row < firstRow + count; row++) {
-            if (row / blocks.size() != epoch) {
-                epoch = row / blocks.size();
-                order = Random.at(seed, epoch, "data-order").permutation(blocks.size());
-            }
+            int[] order = order(row / blocks.size());
             rows.add(TrainRow.of(blocks.get(order[(int) (row % blocks.size())])));
         }
         return rows;
+    }
+
+    /** Returns the order of an epoch; remembered, because a source that mixes asks row by row. */
+    private int[] order(long epoch) {
+        Order known = last;
+        if (known.epoch() != epoch) {
+            known =
+                    new Order(
+                            epoch, Random.at(seed, epoch, "data-order").permutation(blocks.size()));
+            last = known;
+        }
+        return known.blocks();
     }
 }

@@ -1,0 +1,97 @@
+package org.retain4j.docs;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+/** Every command of the README and the guides is run, the long ones with few steps. */
+class CommandsTest {
+
+    @TempDir Path temp;
+
+    static List<String> commands() throws IOException {
+        List<String> all = new ArrayList<>();
+        for (Path guide : Guides.all()) {
+            for (String command : Guides.commands(guide, "./retain4j")) {
+                if (!all.contains(command)) {
+                    all.add(command);
+                }
+            }
+        }
+        return all;
+    }
+
+    @Test
+    void theGuidesHoldCommands() throws IOException {
+        assertThat(commands()).contains("./retain4j compare", "./retain4j doctor");
+    }
+
+    @ParameterizedTest
+    @MethodSource("commands")
+    void theCommandWorks(String command) throws Exception {
+        assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "the launcher needs a POSIX shell");
+        List<String> words = new ArrayList<>(List.of(command.split("\\s+")));
+        words.set(0, Guides.ROOT.resolve("retain4j").toString());
+        boolean measures = !command.contains("--help") && !command.contains("--list-methods");
+        Path out = temp.resolve("out");
+        if (words.contains("compare") && measures) {
+            // the README's own command runs minutes; its options and files are what is tested here
+            replace(words, "--seeds", "1");
+            replace(words, "--steps", "2");
+            replace(words, "--out", out.toString());
+        }
+        if (words.contains("bench") && measures) {
+            replace(words, "--max-length", "8");
+            replace(words, "--batch-size", "1");
+            replace(words, "--steps", "2");
+        }
+        ProcessBuilder builder = new ProcessBuilder(words).directory(temp.toFile());
+        builder.environment().put("RETAIN4J_CLASSPATH", System.getProperty("java.class.path"));
+        Path log = temp.resolve("log.txt");
+        Process process = builder.redirectErrorStream(true).redirectOutput(log.toFile()).start();
+        boolean ended = process.waitFor(4, TimeUnit.MINUTES);
+        process.destroyForcibly();
+
+        assertThat(ended).as(command).isTrue();
+        assertThat(process.exitValue()).as(Files.readString(log)).isZero();
+        assertThat(log).isNotEmptyFile();
+        if (words.contains("compare") && measures) {
+            assertThat(out.resolve("results.json")).isNotEmptyFile();
+            assertThat(out.resolve("report.html")).isNotEmptyFile();
+            assertThat(out.resolve("run.json")).isNotEmptyFile();
+        }
+    }
+
+    @Test
+    void ciRunsTheTestCommandOfTheReadmeAndNothingElse() throws IOException {
+        List<String> tests = Guides.commands(Guides.ROOT.resolve("README.md"), "./mvnw");
+        assertThat(tests).containsExactly("./mvnw verify");
+        List<String> ci =
+                Files.readAllLines(Guides.ROOT.resolve(".ci/run")).stream()
+                        .map(String::strip)
+                        .filter(line -> !line.isEmpty() && !line.startsWith("#"))
+                        .filter(line -> !line.startsWith("set ") && !line.startsWith("cd "))
+                        .toList();
+        assertThat(ci).containsExactly("./mvnw verify");
+    }
+
+    private static void replace(List<String> words, String option, String value) {
+        int at = words.indexOf(option);
+        if (at >= 0) {
+            words.set(at + 1, value);
+        } else {
+            words.add(option);
+            words.add(value);
+        }
+    }
+}
