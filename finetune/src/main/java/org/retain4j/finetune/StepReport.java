@@ -8,7 +8,7 @@ package org.retain4j.finetune;
  * @param loss task loss in nats a token, weighted mean over the global batch
  * @param distillation sum of the distillation losses, with their strengths
  * @param penalty sum of the penalties before the step, with their strengths
- * @param penaltyGradientShare norm of the penalty gradients over the norm of the task gradient; 0
+ * @param penaltyGradientShare sum of the norms of the penalty gradients over that of the task; 0
  *     without penalties in gradient mode
  * @param gradientNorm Euclidean norm of the whole gradient before clipping
  * @param learningRate learning rate of the step

@@ -25,7 +25,7 @@ import org.retain4j.core.tensor.internal.NativeTensor;
  * <p>Every operator throws {@link TensorException} when shapes, types or devices do not fit or an
  * argument is closed, and {@link IllegalStateException} when no scope is open on the thread.
  * Tensors may be read by several threads at once; changing one while another thread reads it is a
- * race of values, never of memory.
+ * race of values, never of memory. The class is long because every operator is one line of it.
  */
 public final class Tensor implements AutoCloseable {
 
