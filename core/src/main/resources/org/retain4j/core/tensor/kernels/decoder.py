@@ -70,9 +70,7 @@ def gated_silu(gate: Tensor, up: Tensor) -> Tensor:
 
 
 def norm_qkv(x: Tensor, norm: Tensor, eps: float, weights: List[Tensor], biases: List[Tensor], cos: Tensor, sin: Tensor, heads: int, kv_heads: int, dtype: int) -> List[Tensor]:
-    x32 = torch.to(x, 6)
-    n = torch.mul(x32, torch.rsqrt(torch.add(torch.mean(torch.mul(x32, x32), [-1], True), eps)))
-    h = torch.to(torch.mul(norm, torch.to(n, ops.prim.dtype(x))), dtype)
+    h = torch.to((self).rms_norm(x, norm, eps, ), dtype)
     q = torch.linear(h, torch.to(weights[0], dtype))
     k = torch.linear(h, torch.to(weights[1], dtype))
     v = torch.linear(h, torch.to(weights[2], dtype))
@@ -80,16 +78,9 @@ def norm_qkv(x: Tensor, norm: Tensor, eps: float, weights: List[Tensor], biases:
         q = torch.add(q, torch.to(biases[0], dtype))
         k = torch.add(k, torch.to(biases[1], dtype))
         v = torch.add(v, torch.to(biases[2], dtype))
-    b = torch.size(x, 0)
-    t = torch.size(x, 1)
-    q = torch.transpose(torch.reshape(q, [b, t, heads, -1]), 1, 2)
-    k = torch.transpose(torch.reshape(k, [b, t, kv_heads, -1]), 1, 2)
-    v = torch.transpose(torch.reshape(v, [b, t, kv_heads, -1]), 1, 2)
-    q1, q2 = torch.chunk(q, 2, -1)
-    k1, k2 = torch.chunk(k, 2, -1)
-    q = torch.add(torch.mul(q, cos), torch.mul(torch.cat([torch.neg(q2), q1], -1), sin))
-    k = torch.add(torch.mul(k, cos), torch.mul(torch.cat([torch.neg(k2), k1], -1), sin))
-    return [torch.to(q, dtype), torch.to(k, dtype), v]
+    q = (self).rope((self).split_heads(q, heads, ), cos, sin, )
+    k = (self).rope((self).split_heads(k, kv_heads, ), cos, sin, )
+    return [q, k, (self).split_heads(v, kv_heads, )]
 
 
 def attend_out(x: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: List[Tensor], scale: float, weight: Tensor, bias: List[Tensor], dtype: int) -> Tensor:
@@ -102,9 +93,7 @@ def attend_out(x: Tensor, q: Tensor, k: Tensor, v: Tensor, mask: List[Tensor], s
 
 
 def norm_gated_mlp(x: Tensor, norm: Tensor, eps: float, weights: List[Tensor], dtype: int) -> Tensor:
-    x32 = torch.to(x, 6)
-    n = torch.mul(x32, torch.rsqrt(torch.add(torch.mean(torch.mul(x32, x32), [-1], True), eps)))
-    h = torch.to(torch.mul(norm, torch.to(n, ops.prim.dtype(x))), dtype)
+    h = torch.to((self).rms_norm(x, norm, eps, ), dtype)
     a = torch.silu(torch.linear(h, torch.to(weights[0], dtype)))
     g = torch.mul(a, torch.linear(h, torch.to(weights[1], dtype)))
     return torch.add(x, torch.linear(g, torch.to(weights[2], dtype)))
