@@ -26,9 +26,6 @@ import java.util.Map;
  */
 public final class SafetensorsFolder implements TensorSource {
 
-    private static final String SINGLE = "model.safetensors";
-    private static final String INDEX = "model.safetensors.index.json";
-
     private final Path folder;
     private final Map<String, SafetensorsFile> files;
     private final Map<String, SafetensorsFile> owners;
@@ -73,13 +70,13 @@ public final class SafetensorsFolder implements TensorSource {
     public static SafetensorsFolder open(Path folder) throws IOException {
         if (!Files.isDirectory(folder)) {
             throw new SafetensorsException(
-                    folder + " is not a folder; expected a model folder with " + SINGLE);
+                    folder + " is not a folder; expected a model folder with " + ShardPlan.SINGLE);
         }
         Map<String, SafetensorsFile> files = new LinkedHashMap<>();
         try {
-            if (Files.exists(folder.resolve(SINGLE))) {
-                files.put(SINGLE, SafetensorsFile.open(folder.resolve(SINGLE)));
-            } else if (Files.exists(folder.resolve(INDEX))) {
+            if (Files.exists(folder.resolve(ShardPlan.SINGLE))) {
+                files.put(ShardPlan.SINGLE, SafetensorsFile.open(folder.resolve(ShardPlan.SINGLE)));
+            } else if (Files.exists(folder.resolve(ShardPlan.INDEX))) {
                 openShards(folder, files);
             } else {
                 throw noWeights(folder);
@@ -101,12 +98,12 @@ public final class SafetensorsFolder implements TensorSource {
                                 + " holds its weights only as pytorch_model.bin; pickle files can"
                                 + " run code and are not read; convert them in Python with"
                                 + " model.save_pretrained(folder, safe_serialization=True)"
-                        : folder + " has neither " + SINGLE + " nor " + INDEX);
+                        : folder + " has neither " + ShardPlan.SINGLE + " nor " + ShardPlan.INDEX);
     }
 
     private static void openShards(Path folder, Map<String, SafetensorsFile> files)
             throws IOException {
-        Path index = folder.resolve(INDEX);
+        Path index = folder.resolve(ShardPlan.INDEX);
         Map<String, String> weightMap = readIndex(index);
         for (Map.Entry<String, String> entry : weightMap.entrySet()) {
             String shard = entry.getValue();
@@ -121,7 +118,7 @@ public final class SafetensorsFolder implements TensorSource {
                                 + " has no tensor "
                                 + SafetensorsHeader.quote(entry.getKey())
                                 + " although "
-                                + INDEX
+                                + ShardPlan.INDEX
                                 + " says so; download the folder again");
             }
         }

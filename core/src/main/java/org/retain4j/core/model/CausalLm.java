@@ -1,30 +1,24 @@
 package org.retain4j.core.model;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
-import org.retain4j.core.io.AtomicFile;
-import org.retain4j.core.io.SafetensorsWriter;
-import org.retain4j.core.io.TensorSpec;
-import org.retain4j.core.nn.Attention;
 import org.retain4j.core.nn.DecoderBlock;
 import org.retain4j.core.nn.ForwardContext;
-import org.retain4j.core.nn.GatedMlp;
 import org.retain4j.core.nn.KvCache;
 import org.retain4j.core.nn.Linear;
+import org.retain4j.core.nn.Norm;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.nn.ParameterSource;
-import org.retain4j.core.nn.RmsNorm;
 import org.retain4j.core.nn.Rotary;
+import org.retain4j.core.nn.Taps;
 import org.retain4j.core.tensor.Autograd;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Device;
@@ -33,6 +27,7 @@ import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.Random;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
+import org.retain4j.core.text.ChatTemplate;
 import org.retain4j.core.text.Tokenizer;
 
 /**
@@ -45,7 +40,6 @@ import org.retain4j.core.text.Tokenizer;
 public final class CausalLm implements AutoCloseable {
 
     private static final int LOG_PROB_CHUNK = 256;
-    private static final int WRITE_PART = 16 << 20;
 
     private final Scope scope;
     private final DecoderSpec spec;
@@ -55,10 +49,12 @@ public final class CausalLm implements AutoCloseable {
     private final Device device;
     private final Precision precision;
     private final Parameter embedding;
+    private final @Nullable Parameter positions;
     private final List<DecoderBlock> blocks = new ArrayList<>();
-    private final RmsNorm norm;
+    private final Norm norm;
     private final Linear head;
-    private final Rotary rotary;
+    private final List<Rotary> rotaries = new ArrayList<>();
+    private final Set<Integer> windows = new TreeSet<>();
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
 
     private CausalLm(
@@ -77,41 +73,41 @@ public final class CausalLm implements AutoCloseable {
         this.sidecars = sidecars;
         this.device = device;
         this.precision = precision;
-        embedding =
-                source.get("model.embed_tokens.weight", spec.vocabularySize(), spec.hiddenSize());
-        for (int i = 0; i < spec.layers(); i++) {
-            String prefix = "model.layers." + i;
-            Attention attention =
-                    new Attention(
+        DecoderSpec.Names names = spec.names();
+        int width = spec.hiddenSize();
+        embedding = source.get(names.embedding() + ".weight", spec.vocabularySize(), width);
+        String learned = names.positions();
+        positions =
+                learned == null
+                        ? null
+                        : source.get(learned + ".weight", spec.maxPositions(), width);
+        for (int i = 0; i < spec.layers().size(); i++) {
+            DecoderSpec.Layer layer = spec.layers().get(i);
+            windows.add(layer.window());
+            blocks.add(
+                    new DecoderBlock(
                             source,
-                            prefix,
+                            spec.blockName(i),
                             i,
-                            spec.hiddenSize(),
-                            spec.heads(),
-                            spec.kvHeads(),
-                            spec.headDim(),
-                            spec.attentionBias(),
-                            spec.normEpsilon());
-            GatedMlp mlp =
-                    new GatedMlp(
-                            source,
-                            prefix,
-                            spec.hiddenSize(),
-                            spec.intermediateSize(),
-                            spec.mlpBias(),
-                            spec.normEpsilon());
-            blocks.add(new DecoderBlock(attention, mlp));
+                            width,
+                            spec.block(),
+                            layer.window(),
+                            layer.rotary()));
         }
-        norm = new RmsNorm(source, "model.norm", spec.hiddenSize(), spec.normEpsilon());
+        norm = new Norm(source, names.norm(), width, spec.block().norm());
         head =
                 spec.tiedHead()
-                        ? new Linear(embedding)
-                        : new Linear(
-                                source, "lm_head", spec.hiddenSize(), spec.vocabularySize(), false);
+                        ? new Linear(names.head(), embedding)
+                        : new Linear(source, names.head(), width, spec.vocabularySize(), false);
         try (Scope building = Scope.open()) {
-            rotary = new Rotary(spec.headDim(), spec.ropeTheta(), device);
+            for (Rotary.Spec rotary : spec.rotaries()) {
+                rotaries.add(new Rotary(rotary, device));
+            }
         }
         register(embedding);
+        if (positions != null) {
+            register(positions);
+        }
         blocks.forEach(block -> block.parameters().forEach(this::register));
         norm.parameters().forEach(this::register);
         head.parameters().forEach(this::register);
@@ -201,6 +197,11 @@ public final class CausalLm implements AutoCloseable {
         return precision;
     }
 
+    /** Returns whether the model came with a tokenizer. */
+    public boolean hasTokenizer() {
+        return tokenizer != null;
+    }
+
     /**
      * Returns the tokenizer.
      *
@@ -211,6 +212,15 @@ public final class CausalLm implements AutoCloseable {
             throw new IllegalStateException("this model was made without a tokenizer");
         }
         return tokenizer;
+    }
+
+    /**
+     * Returns the chat template that came with the model.
+     *
+     * @throws IOException if the model has none, or one that is not well formed
+     */
+    public ChatTemplate chatTemplate() throws IOException {
+        return ChatTemplate.ofFiles("the model", sidecars);
     }
 
     /** Returns all parameters, a tied head once, in the order of the forward pass. */
@@ -251,35 +261,107 @@ public final class CausalLm implements AutoCloseable {
      * @throws IllegalArgumentException if an id is not in the vocabulary or rows are too long
      */
     public Tensor hidden(TokenBatch batch) {
+        return hidden(batch, Taps.NONE);
+    }
+
+    /**
+     * Runs the model up to the final norm and shows taps what goes through it.
+     *
+     * @return {@code [rows, tokens, hidden]}, in the calling thread's scope; what the last tapped
+     *     block gives out when the taps {@linkplain Taps#stopAfterLast stop early}
+     * @throws IllegalArgumentException if an id is not in the vocabulary, rows are too long, or
+     *     there is no module of a tap's name
+     */
+    public Tensor hidden(TokenBatch batch, Taps taps) {
+        return hidden(batch, taps, List.of());
+    }
+
+    /**
+     * Runs the model up to the final norm.
+     *
+     * @param noise what is added to what enters the first block; empty for nothing
+     */
+    Tensor hidden(TokenBatch batch, Taps taps, List<Tensor> noise) {
+        requireModules(taps);
         try (Scope pass = Scope.open()) {
-            ForwardContext context = context(batch, null);
-            Tensor x = embed(batch);
-            for (DecoderBlock block : blocks) {
-                Tensor y = block.forward(x, context);
-                x.close();
+            ForwardContext context = context(batch, null, taps);
+            Tensor x = embed(batch, noise);
+            x = taps.output(spec.names().embedding(), x);
+            int last = taps.stopsEarly() ? lastTapped(taps) : blocks.size();
+            for (int i = 0; i < blocks.size() && i <= last; i++) {
+                Tensor y = blocks.get(i).forward(x, context);
+                if (taps == Taps.NONE) {
+                    x.close();
+                }
                 x = y;
             }
-            return pass.passOut(norm.forward(x));
+            return pass.passOut(
+                    last < blocks.size() ? x : taps.output(spec.names().norm(), norm.forward(x)));
+        }
+    }
+
+    private int lastTapped(Taps taps) {
+        if (taps.isBelow(spec.names().norm())) {
+            return blocks.size();
+        }
+        for (int i = blocks.size() - 1; i >= 0; i--) {
+            if (taps.isBelow(blocks.get(i).name())) {
+                return i;
+            }
+        }
+        return -1;
+    }
+
+    private void requireModules(Taps taps) {
+        for (String module : taps.modules()) {
+            boolean known =
+                    module.equals(spec.names().embedding()) || module.equals(spec.names().norm());
+            for (DecoderBlock block : blocks) {
+                known |= block.hasModule(module);
+            }
+            if (!known) {
+                throw new IllegalArgumentException(
+                        "the model has no module "
+                                + module
+                                + " to tap; modules are "
+                                + spec.names().embedding()
+                                + ", "
+                                + spec.blockName(0)
+                                + " to "
+                                + spec.blockName(blocks.size() - 1)
+                                + ", their parts such as "
+                                + blocks.get(0).linears().get(0).name()
+                                + ", and "
+                                + spec.names().norm());
+            }
         }
     }
 
     /**
      * Runs the model on the next tokens of each row, with the keys and values of earlier ones.
      *
-     * @param batch next tokens of every row of the cache, without padding
+     * @param batch next tokens of every row of the cache; only the first ones may have padding, on
+     *     the left
      * @return hidden states of these tokens, {@code [rows, tokens, hidden]}; never recorded
      * @throws IllegalArgumentException if an id is not in the vocabulary, rows are too long or of
-     *     another number than the cache's
+     *     another number than the cache's, or padding stands anywhere else
      * @throws IllegalStateException if the tokens do not fit into the cache
      */
     public Tensor hidden(TokenBatch batch, KvCache cache) {
         cache.requireRoom(batch.rows(), batch.tokens());
         try (Scope pass = Scope.open();
                 Autograd.Mode mode = Autograd.noGrad()) {
-            ForwardContext context = context(batch, cache);
-            Tensor x = embed(batch);
+            if (cache.position() == 0) {
+                for (int r = 0; r < batch.rows(); r++) {
+                    cache.padding(r, batch.leftPadding(r));
+                }
+            }
+            ForwardContext context = context(batch, cache, Taps.NONE);
+            Tensor x = embed(batch, cache.position(), cache);
             for (DecoderBlock block : blocks) {
-                x = block.forward(x, context);
+                Tensor y = block.forward(x, context);
+                x.close();
+                x = y;
             }
             cache.advance(batch.tokens());
             return pass.passOut(norm.forward(x));
@@ -290,11 +372,11 @@ public final class CausalLm implements AutoCloseable {
     public KvCache newCache(int rows, int capacity) {
         try (Scope creating = Scope.open()) {
             return new KvCache(
-                    spec.layers(),
+                    blocks.size(),
                     rows,
-                    spec.kvHeads(),
+                    spec.block().attention().kvHeads(),
                     capacity,
-                    spec.headDim(),
+                    spec.block().attention().headDim(),
                     precision.computeType(),
                     device);
         }
@@ -304,7 +386,10 @@ public final class CausalLm implements AutoCloseable {
      * Applies the output head to hidden states; the result is {@code [.., vocabulary]}, float32.
      */
     public Tensor head(Tensor hidden) {
-        return head.forward(hidden, precision.computeType()).to(DType.FLOAT32);
+        Tensor scores = head.forward(hidden, precision.computeType()).to(DType.FLOAT32);
+        return spec.logitSoftCap() > 0
+                ? Kernels.call("soft_cap", scores, spec.logitSoftCap())
+                : scores;
     }
 
     /** Returns the scores of all next tokens, {@code [rows, tokens, vocabulary]}, float32. */
@@ -322,6 +407,20 @@ public final class CausalLm implements AutoCloseable {
      * @return {@code [rows][tokens]}; 0 for the first token of a row and for padding
      */
     public double[][] tokenLogProbs(TokenBatch batch) {
+        return tokenScores(batch).logProbs();
+    }
+
+    /**
+     * What the model says of the tokens of a batch.
+     *
+     * @param logProbs natural log-probability of each token given those before it, {@code
+     *     [rows][tokens]}; 0 for the first token of a row and for padding
+     * @param best whether each token has the largest probability of all; false where there is none
+     */
+    public record TokenScores(double[][] logProbs, boolean[][] best) {}
+
+    /** Returns log-probabilities and whether greedy decoding would choose the same tokens. */
+    public TokenScores tokenScores(TokenBatch batch) {
         int rows = batch.rows();
         int tokens = batch.tokens();
         long[] targets = new long[rows * tokens];
@@ -335,20 +434,23 @@ public final class CausalLm implements AutoCloseable {
             Tensor hidden = hidden(batch).reshape((long) rows * tokens, spec.hiddenSize());
             float[] flat =
                     Kernels.call(
-                                    "token_log_probs",
+                                    "token_scores",
                                     hidden,
                                     head.weight().value(),
                                     Tensor.of(targets, targets.length).to(device),
                                     LOG_PROB_CHUNK,
+                                    spec.logitSoftCap(),
                                     precision.computeType().scalarType())
                             .toFloatArray();
-            double[][] result = new double[rows][tokens];
+            double[][] logProbs = new double[rows][tokens];
+            boolean[][] best = new boolean[rows][tokens];
             for (int r = 0; r < rows; r++) {
                 for (int t = 1; t < tokens; t++) {
-                    result[r][t] = flat[r * tokens + t - 1];
+                    logProbs[r][t] = flat[r * tokens + t - 1];
+                    best[r][t] = flat[rows * tokens + r * tokens + t - 1] == 1;
                 }
             }
-            return result;
+            return new TokenScores(logProbs, best);
         }
     }
 
@@ -371,6 +473,7 @@ public final class CausalLm implements AutoCloseable {
                                             hidden.narrow(0, start, length),
                                             head.weight().value(),
                                             random.uniform(length).to(device),
+                                            spec.logitSoftCap(),
                                             precision.computeType().scalarType())
                                     .toLongArray();
                     System.arraycopy(labels, 0, drawn, start, length);
@@ -380,54 +483,124 @@ public final class CausalLm implements AutoCloseable {
         }
     }
 
-    Tensor embed(TokenBatch batch) {
-        return Kernels.call("embedding", embedding.value(), idTensor(batch));
+    Tensor embed(TokenBatch batch, List<Tensor> noise) {
+        Tensor x = embed(batch, 0, null);
+        return noise.isEmpty() ? x : x.add(noise.get(0));
+    }
+
+    private Tensor embed(TokenBatch batch, int start, @Nullable KvCache cache) {
+        Tensor x = Kernels.call("embedding", embedding.value(), idTensor(batch));
+        if (spec.embeddingScale() != 1) {
+            x = x.mul(spec.embeddingScale());
+        }
+        if (positions != null) {
+            Tensor places = positionTensor(batch, start, cache);
+            x = x.add(Kernels.call("embedding", positions.value(), places));
+        }
+        return x;
+    }
+
+    private Tensor positionTensor(TokenBatch batch, int start, @Nullable KvCache cache) {
+        int tokens = batch.tokens();
+        if (cache != null && cache.isPadded()) {
+            long[] places = new long[batch.rows() * tokens];
+            for (int i = 0; i < places.length; i++) {
+                places[i] = Math.max(0, start + i % tokens - cache.padding(i / tokens));
+            }
+            return Tensor.of(places, batch.rows(), tokens).to(device);
+        }
+        if (batch.isLeftPadded() || batch.isPacked()) {
+            return Tensor.of(batch.positions(), batch.rows(), tokens).to(device);
+        }
+        return Tensor.arange(start, (long) start + tokens, device).reshape(1, tokens);
     }
 
     Tensor idTensor(TokenBatch batch) {
         return Tensor.of(batch.ids(), batch.rows(), batch.tokens()).to(device);
     }
 
-    Parameter embedding() {
-        return embedding;
+    /** Returns the embeddings of tokens and, where they are learned, of positions. */
+    List<Parameter> embeddings() {
+        return positions == null ? List.of(embedding) : List.of(embedding, positions);
     }
 
     List<DecoderBlock> blocks() {
         return blocks;
     }
 
-    RmsNorm norm() {
+    Norm norm() {
         return norm;
     }
 
     /** Checks a batch and makes what all blocks need for it. */
-    ForwardContext context(TokenBatch batch, @Nullable KvCache cache) {
+    ForwardContext context(TokenBatch batch, @Nullable KvCache cache, Taps taps) {
         requireIds(batch);
         int start = cache == null ? 0 : cache.position();
-        if (start + batch.tokens() > spec.maxPositions()) {
+        if (cache != null && batch.isPacked()) {
+            throw new IllegalArgumentException("a cache holds one sequence a row, not packed ones");
+        }
+        int end = start + batch.extent();
+        if (end > spec.maxPositions()) {
             throw new IllegalArgumentException(
                     "a row of "
-                            + (start + batch.tokens())
+                            + end
                             + " tokens is longer than the model's "
                             + spec.maxPositions()
                             + " positions (max_position_embeddings); cut it");
         }
-        List<Tensor> tables;
-        List<Tensor> mask = List.of();
-        if (batch.isLeftPadded()) {
-            if (cache != null) {
-                throw new IllegalArgumentException("a cached batch cannot have padding");
-            }
-            tables =
-                    rotary.tables(
-                            Tensor.of(batch.positions(), batch.rows(), batch.tokens()).to(device));
-            Tensor real = Tensor.of(batch.mask(), batch.rows(), batch.tokens()).to(device);
-            mask = List.of(Kernels.call("causal_padding_mask", real));
-        } else {
-            tables = rotary.tables(start, batch.tokens());
+        Tensor ids = positionTensor(batch, start, cache);
+        List<List<Tensor>> tables = new ArrayList<>();
+        for (Rotary rotary : rotaries) {
+            tables.add(rotary.tables(ids, end));
         }
-        return new ForwardContext(
-                tables.get(0), tables.get(1), mask, precision.computeType(), cache);
+        ForwardContext context =
+                new ForwardContext(
+                        tables,
+                        realTokens(batch, start, cache),
+                        batch.isPacked()
+                                ? List.of(
+                                        Tensor.of(batch.segments(), batch.rows(), batch.tokens())
+                                                .to(device))
+                                : List.of(),
+                        ids,
+                        batch.tokens(),
+                        start,
+                        spec.block().attention().softCap() > 0,
+                        precision.computeType(),
+                        cache,
+                        taps);
+        context.prepare(windows);
+        return context;
+    }
+
+    /** Returns where tokens and not padding are, as far as a left-padded batch needs it. */
+    private List<Tensor> realTokens(TokenBatch batch, int start, @Nullable KvCache cache) {
+        int rows = batch.rows();
+        if (cache == null) {
+            return batch.isLeftPadded()
+                    ? List.of(Tensor.of(batch.mask(), rows, batch.tokens()).to(device))
+                    : List.of();
+        }
+        int end = start + batch.tokens();
+        for (int r = 0; r < rows; r++) {
+            int allowed = start == 0 ? cache.padding(r) : 0;
+            if (batch.count(r) != batch.tokens() - allowed) {
+                throw new IllegalArgumentException(
+                        "row "
+                                + r
+                                + " of a cached batch has padding that is not before its first"
+                                + " token; use TokenBatch.padded with padding on the left, and"
+                                + " none after the first tokens");
+            }
+        }
+        if (!cache.isPadded()) {
+            return List.of();
+        }
+        boolean[] real = new boolean[rows * end];
+        for (int i = 0; i < real.length; i++) {
+            real[i] = i % end >= cache.padding(i / end);
+        }
+        return List.of(Tensor.of(real, rows, end).to(device));
     }
 
     private void requireIds(TokenBatch batch) {
@@ -451,47 +624,25 @@ public final class CausalLm implements AutoCloseable {
     }
 
     /**
-     * Writes the model as a Hugging Face folder: configuration, tokenizer files and float32
-     * weights.
+     * Writes the model as a Hugging Face folder in float32, in shards of at most 5 GB.
      *
      * @param folder created when missing; files of the same names are replaced one by one
      * @throws IOException if the folder cannot be written; no file is left half written
      */
     public void save(Path folder) throws IOException {
-        Files.createDirectories(folder);
-        List<TensorSpec> specs = new ArrayList<>();
-        for (Parameter parameter : parameters.values()) {
-            specs.add(TensorSpec.of(parameter.name(), DType.FLOAT32, parameter.value().shape()));
-        }
-        try (SafetensorsWriter writer =
-                SafetensorsWriter.create(
-                        folder.resolve("model.safetensors"), specs, Map.of("format", "pt"))) {
-            for (Parameter parameter : parameters.values()) {
-                write(writer, parameter);
-            }
-            writer.commit();
-        }
-        AtomicFile.write(folder.resolve("config.json"), config.textWithDtype(DType.FLOAT32));
-        for (Map.Entry<String, byte[]> file : sidecars.entrySet()) {
-            AtomicFile.write(folder.resolve(file.getKey()), file.getValue());
-        }
+        save(folder, DType.FLOAT32, ModelWriter.MAX_SHARD_SIZE);
     }
 
-    private static void write(SafetensorsWriter writer, Parameter parameter) throws IOException {
-        try (Scope pass = Scope.open()) {
-            Tensor value = parameter.value().detach().to(Device.CPU).contiguous();
-            long elements = value.elements();
-            int width = value.dtype().bytes();
-            for (long done = 0; done < elements; ) {
-                int count = (int) Math.min(WRITE_PART / width, elements - done);
-                ByteBuffer part = ByteBuffer.allocate(count * width).order(ByteOrder.LITTLE_ENDIAN);
-                value.readBytes(done, part);
-                writer.write(parameter.name(), part.flip());
-                done += count;
-            }
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
-        }
+    /**
+     * Writes the model as a Hugging Face folder: configuration, tokenizer files and weights.
+     *
+     * @param folder created when missing; files of the same names are replaced one by one
+     * @param type type of the weights: float32, float16 or bfloat16, rounded to nearest
+     * @param maxShardSize largest size of a weight file in bytes, exceeded only by a single tensor
+     * @throws IOException if the folder cannot be written; no file is left half written
+     */
+    public void save(Path folder, DType type, long maxShardSize) throws IOException {
+        ModelWriter.write(this, folder, type, maxShardSize);
     }
 
     /** Returns the files beside weights and configuration that belong to the model. */
@@ -502,7 +653,7 @@ public final class CausalLm implements AutoCloseable {
     /** Frees the weights; the tokenizer is freed with the process. */
     @Override
     public void close() {
-        rotary.close();
+        rotaries.forEach(Rotary::close);
         scope.close();
     }
 }

@@ -69,7 +69,14 @@ public final class ModelConfig {
             }
             return new ModelConfig(origin, text, root);
         } catch (JsonProcessingException e) {
-            throw new ModelException(origin + " is not valid JSON: " + e.getOriginalMessage(), e);
+            throw new ModelException(
+                    origin
+                            + " is not valid JSON"
+                            + (e.getLocation() == null
+                                    ? ": "
+                                    : " at line " + e.getLocation().getLineNr() + ": ")
+                            + shortened(e.getOriginalMessage().lines().findFirst().orElse("")),
+                    e);
         }
     }
 
@@ -80,14 +87,20 @@ public final class ModelConfig {
 
     /**
      * Returns the configuration with another type of the stored weights, under the key that it uses
-     * ({@code torch_dtype} in transformers 4, {@code dtype} in 5); unchanged when it names none.
+     * ({@code torch_dtype} in transformers 4, {@code dtype} in 5); float32 goes without saying when
+     * it names none.
      */
     String textWithDtype(DType type) throws ModelException {
         ObjectNode copy = root.deepCopy();
+        boolean named = false;
         for (String key : List.of("torch_dtype", "dtype")) {
             if (copy.has(key)) {
                 copy.put(key, type.toString());
+                named = true;
             }
+        }
+        if (!named && type != DType.FLOAT32) {
+            copy.put("torch_dtype", type.toString());
         }
         if (copy.equals(root)) {
             return text;
@@ -106,7 +119,11 @@ public final class ModelConfig {
 
     /** Returns the {@code model_type}. */
     public String modelType() throws ModelException {
-        return string("model_type");
+        String type = string("model_type");
+        if (type.length() > 100) {
+            throw wrong("model_type", "a name", node("model_type"));
+        }
+        return type;
     }
 
     /** Returns whether a key is there and not null. */
@@ -142,6 +159,23 @@ public final class ModelConfig {
         return has(key) ? positiveInt(key) : absent;
     }
 
+    /** Returns an integer of at least 0, or the default when the key is absent or null. */
+    public int nonNegativeInt(String key, int absent) throws ModelException {
+        if (!has(key)) {
+            return absent;
+        }
+        JsonNode node = root.get(key);
+        if (!node.canConvertToInt() || !node.isIntegralNumber() || node.intValue() < 0) {
+            throw wrong(key, "an integer of at least 0", node);
+        }
+        return node.intValue();
+    }
+
+    /** Returns a positive number, the default when the key is absent, and 0 when it is null. */
+    double cap(String key, double absent) throws ModelException {
+        return node(key).isNull() ? 0 : positiveNumber(key, absent);
+    }
+
     /** Returns a positive finite number, or the default when the key is absent or null. */
     public double positiveNumber(String key, double absent) throws ModelException {
         return has(key) ? positiveNumber(key, root.get(key)) : absent;
@@ -175,8 +209,10 @@ public final class ModelConfig {
      * @param why what is implemented instead
      */
     public ModelException unsupported(String key, String why) {
+        JsonNode node = node(key);
+        String value = node.isMissingNode() ? "" : ": " + shortened(node);
         return new ModelException(
-                origin + ": \"" + key + "\": " + node(key) + " is not supported; " + why);
+                origin + ": \"" + key + "\"" + value + " is not supported; " + why);
     }
 
     private JsonNode required(String key) throws ModelException {
@@ -187,14 +223,15 @@ public final class ModelConfig {
     }
 
     private ModelException wrong(String key, String expected, JsonNode found) {
-        String text = found.toString();
         return new ModelException(
-                origin
-                        + ": \""
-                        + key
-                        + "\" must be "
-                        + expected
-                        + ", is "
-                        + (text.length() > 60 ? text.substring(0, 60) + "…" : text));
+                origin + ": \"" + key + "\" must be " + expected + ", is " + shortened(found));
+    }
+
+    private static String shortened(JsonNode node) {
+        return shortened(node.toString());
+    }
+
+    private static String shortened(String text) {
+        return text.length() > 120 ? text.substring(0, 120) + "…" : text;
     }
 }

@@ -4,22 +4,23 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.ServiceLoader;
 import java.util.TreeMap;
 import java.util.TreeSet;
-import org.retain4j.core.io.SafetensorsFolder;
-import org.retain4j.core.io.TensorSource;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.core.hub.DownloadListener;
+import org.retain4j.core.hub.Hub;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.TensorEngine;
-import org.retain4j.core.text.Tokenizer;
 
 /**
- * Loads pretrained models from Hugging Face folders, or the one that comes with this library.
+ * Loads pretrained models: Hugging Face folders, GGUF files, models of the Hugging Face hub, or the
+ * one that comes with this library.
  *
  * <p>Safe for all threads.
  */
@@ -31,18 +32,11 @@ public final class Pretrained {
     private static final String EMBEDDED_FOLDER = "/org/retain4j/core/embedded/stories260K/";
     private static final List<String> EMBEDDED_FILES =
             List.of("config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json");
-    private static final List<String> SIDECARS =
-            List.of(
-                    "tokenizer.json",
-                    "tokenizer_config.json",
-                    "special_tokens_map.json",
-                    "generation_config.json",
-                    "chat_template.jinja");
 
     private Pretrained() {}
 
     /**
-     * Loads a model by name: {@value #EMBEDDED} or the path of a model folder.
+     * Loads a model by name to the default device in float32; names are those of {@link #locate}.
      *
      * @throws ModelException if it cannot be used; the message names file, key or tensor
      */
@@ -56,83 +50,83 @@ public final class Pretrained {
         if (name.equals(EMBEDDED)) {
             return loadEmbedded(device, precision);
         }
-        if (name.startsWith("embedded:")) {
-            throw new ModelException(
-                    "there is no embedded model \"" + name + "\"; the only one is " + EMBEDDED);
-        }
-        return load(Path.of(name), device, precision);
+        return load(locate(name, DownloadListener.NONE), device, precision);
     }
 
-    /** Loads a model from a Hugging Face folder to the default device in float32. */
-    public static CausalLm load(Path folder) throws IOException {
-        return load(folder, TensorEngine.defaultDevice(), Precision.F32);
+    /** Loads a model from a folder or GGUF file to the default device in float32. */
+    public static CausalLm load(Path path) throws IOException {
+        return load(path, TensorEngine.defaultDevice(), Precision.F32);
     }
 
     /**
-     * Loads a model from a Hugging Face folder with config.json, tokenizer.json and safetensors.
+     * Loads a model from a Hugging Face folder with config.json, tokenizer.json and safetensors, or
+     * from a GGUF file.
      *
      * @throws ModelException if the configuration asks for something unsupported, a tensor is
      *     missing, unknown or of the wrong shape, or the tokenizer belongs to another model
      */
-    public static CausalLm load(Path folder, Device device, Precision precision)
-            throws IOException {
-        if (!Files.isDirectory(folder)) {
-            throw new ModelException(
-                    "model folder "
-                            + folder
-                            + " does not exist; give a folder with config.json, tokenizer.json and"
-                            + " model.safetensors, or "
-                            + EMBEDDED);
-        }
-        ModelConfig config = ModelConfig.read(folder.resolve("config.json"));
-        DecoderSpec spec = spec(config);
-        Map<String, byte[]> sidecars = new LinkedHashMap<>();
-        for (String name : SIDECARS) {
-            Path file = folder.resolve(name);
-            if (Files.isRegularFile(file)) {
-                sidecars.put(name, Files.readAllBytes(file));
-            }
-        }
-        try (TensorSource files = SafetensorsFolder.open(folder)) {
-            Tokenizer tokenizer = Tokenizer.load(folder);
-            requireFits(tokenizer, spec, folder);
-            Weights.FromFiles[] source = new Weights.FromFiles[1];
-            CausalLm model =
-                    CausalLm.build(
-                            spec,
-                            config,
-                            tokenizer,
-                            sidecars,
-                            device,
-                            precision,
-                            owner -> {
-                                source[0] =
-                                        new Weights.FromFiles(
-                                                files, folder.toString(), owner, device);
-                                return source[0];
-                            });
-            try {
-                source[0].requireAllUsed(spec.tiedHead());
-                return model;
-            } catch (ModelException e) {
-                model.close();
-                throw e;
-            }
+    public static CausalLm load(Path path, Device device, Precision precision) throws IOException {
+        try (ModelSource source = ModelSource.open(path)) {
+            return source.load(device, precision);
         } catch (UncheckedIOException e) {
             throw e.getCause();
         }
     }
 
-    private static void requireFits(Tokenizer tokenizer, DecoderSpec spec, Path folder)
-            throws ModelException {
-        if (tokenizer.vocabularySize() > spec.vocabularySize()) {
+    /**
+     * Finds the folder or file of a model, and downloads it where that is needed.
+     *
+     * <p>A name is the path of a folder or {@code .gguf} file that exists, or else the name of a
+     * repository on the Hugging Face hub, {@code org/name}, {@code org/name@revision} or {@code
+     * org/name/file.gguf}. Downloads go to the cache that Python programs share; {@code HF_HOME},
+     * {@code HF_ENDPOINT}, {@code HF_TOKEN} and {@code HF_HUB_OFFLINE} work as there. See {@link
+     * Hub}.
+     *
+     * @param listener told of the progress of a download
+     * @throws ModelException if there is neither such a path nor can it be a repository
+     * @throws IOException if the download fails
+     */
+    public static Path locate(String name, DownloadListener listener) throws IOException {
+        if (name.startsWith("embedded:")) {
             throw new ModelException(
-                    folder
-                            + ": tokenizer.json has "
-                            + tokenizer.vocabularySize()
-                            + " tokens but config.json a vocab_size of "
-                            + spec.vocabularySize()
-                            + "; the tokenizer belongs to another model");
+                    name.equals(EMBEDDED)
+                            ? EMBEDDED + " is no file, it lies in the library; load it by name"
+                            : "there is no embedded model \""
+                                    + name
+                                    + "\"; the only one is "
+                                    + EMBEDDED);
+        }
+        Path path = path(name);
+        if (path != null && Files.exists(path)) {
+            return path;
+        }
+        int at = name.indexOf('@');
+        String where = at < 0 ? name : name.substring(0, at);
+        String revision = at < 0 ? Hub.MAIN : name.substring(at + 1);
+        String[] parts = where.split("/", 3);
+        if (parts.length == 3
+                && parts[2].endsWith(".gguf")
+                && Hub.isRepoId(parts[0] + "/" + parts[1])) {
+            return Hub.fromEnvironment()
+                    .downloadFile(parts[0] + "/" + parts[1], revision, parts[2], listener);
+        }
+        if (parts.length == 2 && Hub.isRepoId(where) && !where.endsWith(".gguf")) {
+            return Hub.fromEnvironment().download(where, revision, listener);
+        }
+        throw new ModelException(
+                "model "
+                        + name
+                        + " does not exist; give a folder with config.json, tokenizer.json and"
+                        + " model.safetensors, a .gguf file, a name of the Hugging Face hub such as"
+                        + " HuggingFaceTB/SmolLM2-135M, or "
+                        + EMBEDDED);
+    }
+
+    private static @Nullable Path path(String name) {
+        try {
+            return Path.of(name);
+        } catch (InvalidPathException e) {
+            return null;
         }
     }
 

@@ -8,8 +8,9 @@ import org.jspecify.annotations.Nullable;
 import org.retain4j.core.nn.DecoderBlock;
 import org.retain4j.core.nn.ForwardContext;
 import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.nn.Taps;
 import org.retain4j.core.tensor.Autograd;
-import org.retain4j.core.tensor.Kernels;
+import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
 
 /**
@@ -48,19 +49,35 @@ public final class TrainingPass {
      */
     public static TrainingPass run(
             CausalLm model, TokenBatch batch, List<Parameter> trained, boolean checkpointing) {
+        return run(model, batch, trained, checkpointing, List.of());
+    }
+
+    /**
+     * Runs the forward pass with something added to the embeddings; otherwise as {@link
+     * #run(CausalLm, TokenBatch, List, boolean)}.
+     *
+     * @param noise float32 {@code [rows, tokens, hidden]}, in a list of one; empty for nothing
+     */
+    public static TrainingPass run(
+            CausalLm model,
+            TokenBatch batch,
+            List<Parameter> trained,
+            boolean checkpointing,
+            List<Tensor> noise) {
         if (!checkpointing) {
             try (Autograd.Mode mode = Autograd.enableGrad()) {
-                return new TrainingPass(model, trained, batch, model.hidden(batch), null);
+                Tensor hidden = model.hidden(batch, Taps.NONE, noise);
+                return new TrainingPass(model, trained, batch, hidden, null);
             }
         }
-        ForwardContext context = model.context(batch, null);
+        ForwardContext context = model.context(batch, null, Taps.NONE);
         List<Stage> stages = new ArrayList<>();
         for (DecoderBlock block : model.blocks()) {
             stages.add(
                     new Stage(keep(block.parameters(), trained), x -> block.forward(x, context)));
         }
         stages.add(new Stage(keep(model.norm().parameters(), trained), model.norm()::forward));
-        Autograd.Checkpointed chain = Autograd.checkpoint(stages, model.embed(batch));
+        Autograd.Checkpointed chain = Autograd.checkpoint(stages, model.embed(batch, noise));
         return new TrainingPass(model, trained, batch, chain.output(), chain);
     }
 
@@ -98,27 +115,32 @@ public final class TrainingPass {
         for (int i = 0; i < flat.size(); i++) {
             byWeight.put(order.get(i), flat.get(i));
         }
+        addEmbeddingGradients(gradients.input(), byWeight);
         List<Tensor> result = new ArrayList<>();
         for (Parameter parameter : trained) {
             Tensor gradient = byWeight.get(parameter.value());
-            if (gradient == null) {
-                gradient =
-                        parameter == model.embedding()
-                                ? embeddingGradient(gradients.input())
-                                : Tensor.zerosLike(parameter.value());
-            }
-            result.add(gradient);
+            result.add(gradient == null ? Tensor.zerosLike(parameter.value()) : gradient);
         }
         gradients.input().close();
         return result;
     }
 
-    private Tensor embeddingGradient(Tensor gradient) {
-        return Kernels.call(
-                "embedding_backward",
-                gradient,
-                model.idTensor(batch),
-                model.spec().vocabularySize());
+    /** Goes back through the embeddings of tokens and positions, which are no stage. */
+    private void addEmbeddingGradients(Tensor upstream, Map<Tensor, Tensor> byWeight) {
+        List<Tensor> wanted = keep(model.embeddings(), trained);
+        if (wanted.isEmpty()) {
+            return;
+        }
+        try (Scope scope = Scope.open()) {
+            Tensor embedded;
+            try (Autograd.Mode mode = Autograd.enableGrad()) {
+                embedded = model.embed(batch, List.of());
+            }
+            List<Tensor> own = scope.passOut(Autograd.grad(embedded, upstream, wanted));
+            for (int i = 0; i < own.size(); i++) {
+                byWeight.put(wanted.get(i), own.get(i));
+            }
+        }
     }
 
     private record Stage(List<Tensor> parameters, Block block) implements Autograd.Stage {

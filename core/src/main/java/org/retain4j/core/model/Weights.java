@@ -3,10 +3,13 @@ package org.retain4j.core.model;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
+import org.retain4j.core.io.ElementConversion;
 import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.io.TensorSource;
 import org.retain4j.core.nn.Parameter;
@@ -20,7 +23,12 @@ import org.retain4j.core.tensor.Tensor;
 /** Ways to fill the parameters of a model: from files, by chance, or from another model. */
 final class Weights {
 
-    private static final int PART = 64 << 20;
+    /** Elements to convert at once: few enough to stay in the processor's cache. */
+    private static final int PART = 64 << 10;
+
+    private static final Pattern BUFFERS =
+            Pattern.compile(
+                    "(^|\\.)(rotary_emb\\.inv_freq|(attn|attention)\\.(bias|masked_bias))$");
 
     private Weights() {}
 
@@ -30,37 +38,54 @@ final class Weights {
         private final String origin;
         private final Scope owner;
         private final Device device;
-        private final Map<String, Parameter> read = new LinkedHashMap<>();
+        private final String basePrefix;
+        private final Map<String, String> read = new LinkedHashMap<>();
+        private final ByteBuffer floats =
+                ByteBuffer.allocateDirect(PART * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
 
-        FromFiles(TensorSource files, String origin, Scope owner, Device device) {
+        /**
+         * Creates a source.
+         *
+         * @param base first part of the names of all tensors but the head, for example {@code
+         *     model}; files of a model without its head leave it out
+         */
+        FromFiles(TensorSource files, String origin, String base, Scope owner, Device device) {
             this.files = files;
             this.origin = origin;
             this.owner = owner;
             this.device = device;
+            String prefix = base + ".";
+            basePrefix =
+                    files.tensors().keySet().stream().anyMatch(name -> name.startsWith(prefix))
+                            ? ""
+                            : prefix;
         }
 
         @Override
         public Parameter get(String name, long... shape) {
             try {
-                TensorInfo info = files.tensors().get(name);
+                String stored =
+                        !basePrefix.isEmpty() && name.startsWith(basePrefix)
+                                ? name.substring(basePrefix.length())
+                                : name;
+                TensorInfo info = files.tensors().get(stored);
                 if (info == null) {
                     throw new ModelException(
-                            origin + " has no tensor " + name + ", which config.json asks for");
+                            origin + " has no tensor " + stored + ", which config.json asks for");
                 }
                 long[] found = info.shape().stream().mapToLong(Long::longValue).toArray();
                 if (!Arrays.equals(found, shape)) {
                     throw new ModelException(
                             origin
                                     + ": tensor "
-                                    + name
+                                    + stored
                                     + " has shape "
                                     + Arrays.toString(found)
                                     + " but config.json asks for "
                                     + Arrays.toString(shape));
                 }
-                Parameter parameter = new Parameter(name, load(info, shape));
-                read.put(name, parameter);
-                return parameter;
+                read.put(stored, name);
+                return new Parameter(name, load(info, shape));
             } catch (IOException e) {
                 throw new UncheckedIOException(e);
             }
@@ -77,25 +102,28 @@ final class Weights {
                                 + "; weights must be float32, float64, float16 or bfloat16");
             }
             try (Scope scope = Scope.open()) {
-                Tensor stored = Tensor.empty(info.dtype(), Device.CPU, shape);
+                Tensor value = Tensor.empty(DType.FLOAT32, Device.CPU, shape);
                 int width = info.dtype().bytes();
                 for (long done = 0; done < info.byteCount(); ) {
-                    int length = (int) Math.min(PART, info.byteCount() - done);
+                    int length = (int) Math.min((long) PART * width, info.byteCount() - done);
                     ByteBuffer part = files.map(info.name(), done, length);
-                    stored.writeBytes(done / width, part);
+                    floats.clear();
+                    ElementConversion.convert(info.dtype(), part, DType.FLOAT32, floats);
+                    value.writeBytes(done / width, floats.flip());
                     done += length;
                 }
-                return owner.adopt(stored.to(DType.FLOAT32).to(device));
+                return owner.adopt(value.to(device));
             }
         }
 
         /** Refuses tensors that nobody asked for: ignoring them could change the computation. */
-        void requireAllUsed(boolean tiedHead) throws ModelException {
+        void requireAllUsed(boolean tiedHead, String head) throws ModelException {
             TreeSet<String> unused = new TreeSet<>(files.tensors().keySet());
             unused.removeAll(read.keySet());
-            unused.removeIf(name -> name.endsWith(".rotary_emb.inv_freq"));
+            // tables that older files carry along and every program computes itself
+            unused.removeIf(name -> BUFFERS.matcher(name).find());
             if (tiedHead) {
-                unused.remove("lm_head.weight");
+                unused.remove(head + ".weight");
             }
             if (!unused.isEmpty()) {
                 throw new ModelException(
@@ -115,7 +143,7 @@ final class Weights {
         return (name, shape) -> {
             try (Scope scope = Scope.open()) {
                 Tensor value;
-                if (name.endsWith("norm.weight")) {
+                if (shape.length == 1 && name.endsWith(".weight")) {
                     value = Tensor.full(1, DType.FLOAT32, device, shape);
                 } else if (name.endsWith(".bias")) {
                     value = Tensor.zeros(DType.FLOAT32, device, shape);

@@ -2,23 +2,28 @@ package org.retain4j.core.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Tensor;
 
 /**
- * Causal self-attention with rotary positions and grouped key-value heads (Ainslie et al. 2023,
- * arXiv:2305.13245), together with the norm before it and the residual around it.
+ * Causal self-attention with grouped key-value heads (Ainslie et al. 2023, arXiv:2305.13245),
+ * together with the norms and the residual around it.
+ *
+ * <p>Without adapters and taps it runs as two fused kernels, so that little but the projections is
+ * kept for the backward pass; with them it runs layer by layer.
  */
 public final class Attention implements Module {
 
     private final int layer;
-    private final int heads;
-    private final int kvHeads;
-    private final double scale;
-    private final RmsNorm norm;
-    private final Linear query;
-    private final Linear key;
-    private final Linear value;
+    private final int window;
+    private final int rotary;
+    private final AttentionSpec spec;
+    private final String name;
+    private final @Nullable Norm norm;
+    private final @Nullable Norm outputNorm;
+    private final List<Linear> projections = new ArrayList<>();
+    private final List<Norm> queryNorms = new ArrayList<>();
     private final Linear output;
 
     /**
@@ -26,122 +31,193 @@ public final class Attention implements Module {
      *
      * @param prefix Hugging Face name of the block, for example {@code model.layers.0}
      * @param layer number of the block
+     * @param width width of the residual stream
+     * @param window number of last tokens that a token sees, itself included; 0 for all
+     * @param rotary which of the model's rotary embeddings it uses; negative for none
      */
     public Attention(
             ParameterSource source,
             String prefix,
             int layer,
             long width,
-            int heads,
-            int kvHeads,
-            int headDim,
-            boolean bias,
-            double epsilon) {
+            BlockSpec block,
+            int window,
+            int rotary) {
         this.layer = layer;
-        this.heads = heads;
-        this.kvHeads = kvHeads;
-        this.scale = 1 / Math.sqrt(headDim);
-        norm = new RmsNorm(source, prefix + ".input_layernorm", width, epsilon);
-        String name = prefix + ".self_attn.";
-        query = new Linear(source, name + "q_proj", width, (long) heads * headDim, bias);
-        key = new Linear(source, name + "k_proj", width, (long) kvHeads * headDim, bias);
-        value = new Linear(source, name + "v_proj", width, (long) kvHeads * headDim, bias);
-        output = new Linear(source, name + "o_proj", (long) heads * headDim, width, bias);
+        this.window = window;
+        this.rotary = rotary;
+        this.spec = block.attention();
+        this.name = prefix + "." + spec.part();
+        norm = norm(source, prefix, block.attentionNorm(), width, block.norm());
+        outputNorm = norm(source, prefix, block.attentionOutputNorm(), width, block.norm());
+        long queries = (long) spec.heads() * spec.headDim();
+        long keys = (long) spec.kvHeads() * spec.headDim();
+        boolean separate = spec.layout() == AttentionSpec.Layout.SEPARATE;
+        long[] widths =
+                separate ? new long[] {queries, keys, keys} : new long[] {queries + 2 * keys};
+        for (int i = 0; i < widths.length; i++) {
+            String projection = prefix + "." + spec.projections().get(i);
+            projections.add(
+                    new Linear(
+                            source, projection, width, widths[i], spec.bias(), spec.transposed()));
+        }
+        if (spec.queryNorm() != AttentionSpec.QueryNorm.NONE) {
+            boolean byHead = spec.queryNorm() == AttentionSpec.QueryNorm.BY_HEAD;
+            queryNorms.add(
+                    new Norm(
+                            source,
+                            name + ".q_norm",
+                            byHead ? spec.headDim() : queries,
+                            block.norm()));
+            queryNorms.add(
+                    new Norm(
+                            source,
+                            name + ".k_norm",
+                            byHead ? spec.headDim() : keys,
+                            block.norm()));
+        }
+        output =
+                new Linear(
+                        source,
+                        prefix + "." + spec.output(),
+                        queries,
+                        width,
+                        spec.outputBias(),
+                        spec.transposed());
     }
 
-    /** Returns input + attention(norm(input)) for {@code [batch, tokens, hidden]}. */
+    static @Nullable Norm norm(
+            ParameterSource source,
+            String prefix,
+            @Nullable String name,
+            long width,
+            Norm.Spec spec) {
+        return name == null ? null : new Norm(source, prefix + "." + name, width, spec);
+    }
+
+    /** Returns residual + attention(norm(input)) for {@code [batch, tokens, hidden]}. */
     public Tensor forward(Tensor input, ForwardContext context) {
-        boolean plain = query.isPlain() && key.isPlain() && value.isPlain();
-        List<Tensor> qkv = plain ? fusedQkv(input, context) : stepwiseQkv(input, context);
-        KvCache cache = context.cache();
-        if (cache != null) {
-            if (!output.isPlain()) {
-                Tensor attended =
-                        Kernels.call(
-                                "cache_attend",
-                                qkv,
-                                cache.keys(layer),
-                                cache.values(layer),
-                                cache.position(),
-                                scale);
-                return residual(input, attended, context);
-            }
+        List<Tensor> qkv = queriesKeysValues(input, context);
+        Tensor attended = attend(qkv, context);
+        Taps taps = context.taps();
+        if (output.isPlain(taps) && !taps.touches(name)) {
             return Kernels.call(
-                    "cache_attend_out",
+                    "attention_out",
                     input,
-                    qkv,
-                    cache.keys(layer),
-                    cache.values(layer),
-                    cache.position(),
-                    scale,
-                    output.weight().value(),
+                    attended,
+                    output.matrix(),
                     output.biasOrNone(),
+                    Norm.weights(outputNorm),
+                    Norm.code(outputNorm),
+                    Norm.epsilon(outputNorm),
                     context.computeType().scalarType());
         }
-        if (output.isPlain()) {
-            return Kernels.call(
-                    "attend_out",
+        Tensor merged = Kernels.call("merge_heads", attended);
+        Tensor y = taps.output(name, output.forward(merged, context.computeType(), taps));
+        return input.add(outputNorm == null ? y : outputNorm.forward(y));
+    }
+
+    private List<Tensor> queriesKeysValues(Tensor input, ForwardContext context) {
+        int type = context.computeType().scalarType();
+        Taps taps = context.taps();
+        List<Tensor> queryNormWeights = Parameter.values(parameters(queryNorms));
+        int queryNorm = queryNorms.isEmpty() ? 0 : Norm.code(queryNorms.get(0));
+        double epsilon = queryNorms.isEmpty() ? 0 : Norm.epsilon(queryNorms.get(0));
+        boolean whole = spec.queryNorm() == AttentionSpec.QueryNorm.WHOLE;
+        List<Tensor> projected;
+        if (projections.stream().allMatch(p -> p.isPlain(taps)) && !taps.touches(name)) {
+            List<Tensor> weights = new ArrayList<>();
+            List<Tensor> biases = new ArrayList<>();
+            for (Linear projection : projections) {
+                weights.add(projection.matrix());
+                biases.addAll(projection.biasOrNone());
+            }
+            return Kernels.callForList(
+                    "norm_qkv",
                     input,
+                    Norm.weights(norm),
+                    Norm.code(norm),
+                    Norm.epsilon(norm),
+                    weights,
+                    biases,
+                    spec.layout().ordinal(),
+                    queryNormWeights,
+                    queryNorm,
+                    epsilon,
+                    whole,
+                    context.rotation(rotary),
+                    spec.heads(),
+                    spec.kvHeads(),
+                    type);
+        }
+        Tensor x = taps.input(name, norm == null ? input : norm.forward(input));
+        projected =
+                projections.stream().map(p -> p.forward(x, context.computeType(), taps)).toList();
+        return Kernels.callForList(
+                "qkv_heads",
+                projected,
+                spec.layout().ordinal(),
+                queryNormWeights,
+                queryNorm,
+                epsilon,
+                whole,
+                context.rotation(rotary),
+                spec.heads(),
+                spec.kvHeads());
+    }
+
+    private static List<Parameter> parameters(List<Norm> norms) {
+        return norms.stream().flatMap(n -> n.parameters().stream()).toList();
+    }
+
+    private Tensor attend(List<Tensor> qkv, ForwardContext context) {
+        KvCache cache = context.cache();
+        List<Tensor> mask = context.mask(window);
+        if (cache == null) {
+            return Kernels.call(
+                    "attend",
                     qkv.get(0),
                     qkv.get(1),
                     qkv.get(2),
-                    context.mask(),
-                    scale,
-                    output.weight().value(),
-                    output.biasOrNone(),
-                    context.computeType().scalarType());
+                    mask,
+                    spec.scale(),
+                    spec.softCap());
         }
-        Tensor attended =
-                Kernels.call("attend", qkv.get(0), qkv.get(1), qkv.get(2), context.mask(), scale);
-        return residual(input, attended, context);
-    }
-
-    private Tensor residual(Tensor input, Tensor attended, ForwardContext context) {
-        Tensor merged = Kernels.call("merge_heads", attended);
-        return input.add(output.forward(merged, context.computeType()));
-    }
-
-    private List<Tensor> fusedQkv(Tensor input, ForwardContext context) {
-        List<Tensor> biases = new ArrayList<>(query.biasOrNone());
-        biases.addAll(key.biasOrNone());
-        biases.addAll(value.biasOrNone());
-        return Kernels.callForList(
-                "norm_qkv",
-                input,
-                norm.weight(),
-                norm.epsilon(),
-                List.of(query.weight().value(), key.weight().value(), value.weight().value()),
-                biases,
-                context.cos(),
-                context.sin(),
-                heads,
-                kvHeads,
-                context.computeType().scalarType());
-    }
-
-    private List<Tensor> stepwiseQkv(Tensor input, ForwardContext context) {
-        Tensor x = norm.forward(input);
-        return List.of(
-                rotated(query.forward(x, context.computeType()), heads, context),
-                rotated(key.forward(x, context.computeType()), kvHeads, context),
-                Kernels.call("split_heads", value.forward(x, context.computeType()), kvHeads));
-    }
-
-    private static Tensor rotated(Tensor x, int heads, ForwardContext context) {
         return Kernels.call(
-                "rope", Kernels.call("split_heads", x, heads), context.cos(), context.sin());
+                "cache_attend",
+                qkv,
+                cache.keys(layer),
+                cache.values(layer),
+                cache.position(),
+                window,
+                mask,
+                spec.scale(),
+                spec.softCap());
     }
 
-    /** Returns the four projections: query, key, value and output. */
+    /** Returns the Hugging Face name of this part, for example {@code model.layers.0.self_attn}. */
+    String name() {
+        return name;
+    }
+
+    /** Returns the projections: query, key and value, or one for all, then the output. */
     public List<Linear> linears() {
-        return List.of(query, key, value, output);
+        List<Linear> all = new ArrayList<>(projections);
+        all.add(output);
+        return all;
     }
 
     @Override
     public List<Parameter> parameters() {
-        List<Parameter> all = new ArrayList<>(norm.parameters());
-        for (Linear linear : linears()) {
-            all.addAll(linear.parameters());
+        List<Parameter> all = new ArrayList<>();
+        if (norm != null) {
+            all.addAll(norm.parameters());
+        }
+        projections.forEach(linear -> all.addAll(linear.parameters()));
+        all.addAll(parameters(queryNorms));
+        all.addAll(output.parameters());
+        if (outputNorm != null) {
+            all.addAll(outputNorm.parameters());
         }
         return all;
     }

@@ -19,6 +19,7 @@ public final class KvCache implements AutoCloseable {
     private final List<Tensor> values = new ArrayList<>();
     private final int rows;
     private final int capacity;
+    private final int[] padding;
     private int position;
 
     /**
@@ -30,6 +31,7 @@ public final class KvCache implements AutoCloseable {
             int layers, int rows, int heads, int capacity, int headDim, DType type, Device device) {
         this.rows = rows;
         this.capacity = capacity;
+        this.padding = new int[rows];
         for (int i = 0; i < layers; i++) {
             keys.add(scope.adopt(Tensor.zeros(type, device, rows, heads, capacity, headDim)));
             values.add(scope.adopt(Tensor.zeros(type, device, rows, heads, capacity, headDim)));
@@ -44,9 +46,36 @@ public final class KvCache implements AutoCloseable {
         return values.get(layer);
     }
 
-    /** Returns how many tokens of each row are stored. */
+    /** Returns how many tokens of each row are stored, padding included. */
     public int position() {
         return position;
+    }
+
+    /** Returns how many of the stored tokens of a row are padding on its left. */
+    public int padding(int row) {
+        return padding[row];
+    }
+
+    /** Returns whether a row begins with padding. */
+    public boolean isPadded() {
+        for (int count : padding) {
+            if (count > 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /**
+     * Tells how many tokens of a row are padding; called before the first tokens are stored.
+     *
+     * @throws IllegalStateException if there are stored tokens already
+     */
+    public void padding(int row, int count) {
+        if (position > 0) {
+            throw new IllegalStateException("only the first tokens of a cache can have padding");
+        }
+        padding[row] = count;
     }
 
     /**
@@ -57,6 +86,20 @@ public final class KvCache implements AutoCloseable {
     public void advance(int tokens) {
         requireRoom(rows, tokens);
         position += tokens;
+    }
+
+    /**
+     * Forgets the last tokens, so that others can follow the first ones.
+     *
+     * @param tokens how many tokens of each row stay
+     * @throws IllegalArgumentException if there are fewer
+     */
+    public void truncate(int tokens) {
+        if (tokens < 0 || tokens > position) {
+            throw new IllegalArgumentException(
+                    "the cache holds " + position + " tokens a row and cannot keep " + tokens);
+        }
+        position = tokens;
     }
 
     /**

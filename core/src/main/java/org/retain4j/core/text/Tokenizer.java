@@ -1,5 +1,6 @@
 package org.retain4j.core.text;
 
+import ai.djl.huggingface.tokenizers.Encoding;
 import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -8,11 +9,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalInt;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -41,21 +45,26 @@ public final class Tokenizer implements AutoCloseable {
     private final HuggingFaceTokenizer delegate;
     private final Vocabulary vocabulary;
     private final Map<String, String> special;
+    private final Set<Integer> eosIds = new TreeSet<>();
     private final String sha256;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
     private boolean closed;
 
-    private Tokenizer(byte[] json, String origin, Map<String, String> special)
+    private Tokenizer(byte[] json, String origin, Map<String, String> special, List<Integer> eosIds)
             throws TokenizerException {
         this.vocabulary = Vocabulary.parse(json, origin);
         this.special = Map.copyOf(special);
+        this.eosIds.addAll(eosIds);
+        eosId().ifPresent(this.eosIds::add);
         this.sha256 = sha256(json);
+        NormalizerCheck.check(vocabulary, origin);
         this.delegate = open(json, origin);
     }
 
     /**
      * Loads {@code tokenizer.json} from a folder, and the names of the special tokens from {@code
-     * tokenizer_config.json} and {@code special_tokens_map.json} where these exist.
+     * tokenizer_config.json} and {@code special_tokens_map.json} where these exist; end-of-text ids
+     * also from {@code generation_config.json}, or else {@code config.json}.
      *
      * @throws TokenizerException when a file is missing, not JSON or of another program
      */
@@ -76,7 +85,49 @@ public final class Tokenizer implements AutoCloseable {
                 special.putAll(SpecialTokens.parse(bytes(file), file.toString()));
             }
         }
-        return new Tokenizer(bytes(json), json.toString(), special);
+        return new Tokenizer(bytes(json), json.toString(), special, endIds(folder));
+    }
+
+    /**
+     * Loads a tokenizer from the contents of the files that {@link #load(Path)} reads.
+     *
+     * @param origin where they come from, for messages
+     * @param files contents by file name, {@code tokenizer.json} among them
+     * @throws TokenizerException when a file is missing, not JSON or of another program
+     */
+    public static Tokenizer of(String origin, Map<String, byte[]> files) throws IOException {
+        byte[] json = files.get("tokenizer.json");
+        if (json == null) {
+            throw new TokenizerException(origin + " has no tokenizer.json");
+        }
+        Map<String, String> special = new HashMap<>();
+        for (String name : List.of("special_tokens_map.json", "tokenizer_config.json")) {
+            byte[] file = files.get(name);
+            if (file != null) {
+                special.putAll(SpecialTokens.parse(file, origin + " " + name));
+            }
+        }
+        List<Integer> ends = List.of();
+        for (String name : List.of("generation_config.json", "config.json")) {
+            byte[] file = files.get(name);
+            if (file != null && ends.isEmpty()) {
+                ends = EndIds.parse(file, origin + " " + name);
+            }
+        }
+        return new Tokenizer(json, origin + " tokenizer.json", special, ends);
+    }
+
+    private static List<Integer> endIds(Path folder) throws IOException {
+        for (String name : List.of("generation_config.json", "config.json")) {
+            Path file = folder.resolve(name);
+            if (Files.isRegularFile(file)) {
+                List<Integer> ids = EndIds.parse(bytes(file), file.toString());
+                if (!ids.isEmpty()) {
+                    return ids;
+                }
+            }
+        }
+        return List.of();
     }
 
     /**
@@ -94,7 +145,7 @@ public final class Tokenizer implements AutoCloseable {
                         : SpecialTokens.parse(
                                 bytes(config, "The tokenizer configuration"),
                                 "The tokenizer configuration");
-        return new Tokenizer(bytes(json, "The tokenizer"), "The tokenizer", special);
+        return new Tokenizer(bytes(json, "The tokenizer"), "The tokenizer", special, List.of());
     }
 
     private static byte[] bytes(Path file) throws IOException {
@@ -112,7 +163,7 @@ public final class Tokenizer implements AutoCloseable {
         return bytes;
     }
 
-    private static HuggingFaceTokenizer open(byte[] json, String origin) throws TokenizerException {
+    static HuggingFaceTokenizer open(byte[] json, String origin) throws TokenizerException {
         try {
             return HuggingFaceTokenizer.newInstance(
                     new ByteArrayInputStream(json),
@@ -145,32 +196,90 @@ public final class Tokenizer implements AutoCloseable {
      */
     public int[] encode(String text, boolean addSpecialTokens) {
         String wellFormed = wellFormed(text);
+        return open(() -> ids(encoding(wellFormed, addSpecialTokens)));
+    }
+
+    /**
+     * Returns the ids of a text together with the part of it that each token stands for.
+     *
+     * @param addSpecialTokens as for {@link #encode(String, boolean)}
+     * @throws IllegalArgumentException when the vocabulary has no token for a part of the text
+     * @throws IllegalStateException when the tokenizer is closed
+     */
+    public TokenSpans encodeWithSpans(String text, boolean addSpecialTokens) {
+        String wellFormed = wellFormed(text);
         return open(
                 () -> {
-                    long[] ids;
-                    try {
-                        ids = delegate.encode(wellFormed, addSpecialTokens, false).getIds();
-                    } catch (RuntimeException e) {
-                        throw new IllegalArgumentException(
-                                "The tokenizer has no ids for a text of "
-                                        + text.length()
-                                        + " characters: "
-                                        + e.getMessage(),
-                                e);
-                    }
-                    int[] result = new int[ids.length];
-                    for (int i = 0; i < ids.length; i++) {
-                        if (ids[i] < 0 || ids[i] >= vocabulary.size()) {
-                            throw new IllegalArgumentException(
-                                    "The tokenizer adds the token id "
-                                            + ids[i]
-                                            + ", which is not in its vocabulary of "
-                                            + vocabulary.size());
-                        }
-                        result[i] = (int) ids[i];
-                    }
-                    return result;
+                    Encoding encoding = encoding(wellFormed, addSpecialTokens);
+                    return TokenSpans.of(ids(encoding), encoding.getCharTokenSpans(), wellFormed);
                 });
+    }
+
+    private Encoding encoding(String text, boolean addSpecialTokens) {
+        try {
+            return delegate.encode(text, addSpecialTokens, false);
+        } catch (RuntimeException e) {
+            throw new IllegalArgumentException(
+                    "The tokenizer has no ids for a text of "
+                            + text.length()
+                            + " characters: "
+                            + e.getMessage(),
+                    e);
+        }
+    }
+
+    private int[] ids(Encoding encoding) {
+        long[] ids = encoding.getIds();
+        int[] result = new int[ids.length];
+        for (int i = 0; i < ids.length; i++) {
+            if (ids[i] < 0 || ids[i] >= vocabulary.size()) {
+                throw new IllegalArgumentException(
+                        "The tokenizer adds the token id "
+                                + ids[i]
+                                + ", which is not in its vocabulary of "
+                                + vocabulary.size());
+            }
+            result[i] = (int) ids[i];
+        }
+        return result;
+    }
+
+    /**
+     * Returns the ids of the start of a text, at most so many, as transformers does with {@code
+     * truncation=True, max_length=maxTokens}: tokens of the text are cut off at its end, those that
+     * the post-processor adds all stay.
+     *
+     * @param maxTokens largest number of ids, those of added tokens included
+     * @throws IllegalArgumentException when the tokens that are added are more than that, or as
+     *     {@link #encode(String, boolean)}
+     */
+    public int[] encode(String text, boolean addSpecialTokens, int maxTokens) {
+        int[] all = encode(text, addSpecialTokens);
+        if (all.length <= maxTokens) {
+            return all;
+        }
+        int[] plain = addSpecialTokens ? encode(text, false) : all;
+        int added = all.length - plain.length;
+        int keep = maxTokens - added;
+        if (keep < 0) {
+            throw new IllegalArgumentException(
+                    "The tokenizer adds "
+                            + added
+                            + " tokens to every text; expected at least as many as the largest"
+                            + " number of tokens, not "
+                            + maxTokens);
+        }
+        for (int before = 0; before <= added; before++) {
+            int end = before + plain.length;
+            if (Arrays.equals(all, before, end, plain, 0, plain.length)) {
+                int[] cut = Arrays.copyOf(all, maxTokens);
+                System.arraycopy(all, end, cut, before + keep, added - before);
+                return cut;
+            }
+        }
+        throw new IllegalArgumentException(
+                "The post-processor of the tokenizer does more than to add tokens around a text,"
+                        + " so that texts cannot be cut; encode without special tokens");
     }
 
     /**
@@ -202,6 +311,38 @@ public final class Tokenizer implements AutoCloseable {
         return open(() -> delegate.decode(wide, skipSpecialTokens));
     }
 
+    /**
+     * Starts decoding token after token.
+     *
+     * @param skipSpecialTokens whether special tokens are left out
+     */
+    public TokenStream stream(boolean skipSpecialTokens) {
+        return new TokenStream(this, skipSpecialTokens, vocabulary.streamingRule());
+    }
+
+    /**
+     * Returns the kind of the tokenizer's model: {@code BPE}, {@code Unigram}, {@code WordPiece} or
+     * {@code WordLevel}; empty when the file leaves it to be guessed.
+     */
+    public String modelType() {
+        return vocabulary.modelType();
+    }
+
+    /** Returns the added tokens in the order of their ids. */
+    public List<AddedToken> addedTokens() {
+        return vocabulary.addedTokens();
+    }
+
+    /**
+     * Returns whether decoding can leave out this token.
+     *
+     * @throws IllegalArgumentException when the id is not in [0, {@link #vocabularySize()})
+     */
+    public boolean isSpecial(int id) {
+        checkId(id);
+        return vocabulary.isSpecial(id);
+    }
+
     /** Returns the largest id plus one, added tokens included. */
     public int vocabularySize() {
         return vocabulary.size();
@@ -231,6 +372,14 @@ public final class Tokenizer implements AutoCloseable {
     /** Returns the id of the end-of-text token, if one is named and in the vocabulary. */
     public OptionalInt eosId() {
         return specialId("eos_token");
+    }
+
+    /**
+     * Returns all ids that end a text or a turn, in ascending order: the end-of-text token, and
+     * {@code eos_token_id} of {@code generation_config.json} or else {@code config.json}.
+     */
+    public List<Integer> eosIds() {
+        return List.copyOf(eosIds);
     }
 
     /** Returns the id of the padding token, if one is named and in the vocabulary. */

@@ -6,12 +6,16 @@ import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadConstraints;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.databind.JsonNode;
 import java.io.CharConversionException;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,12 +39,20 @@ final class Vocabulary {
 
     private final String origin;
     private final Map<String, Integer> ids = new HashMap<>();
-    private final List<String> addedTokens = new ArrayList<>();
+    private final List<Added> added = new ArrayList<>();
+    private final List<AddedToken> addedTokens = new ArrayList<>();
+    private final Set<String> specialTokens = new HashSet<>();
+    private final List<String> pieces = new ArrayList<>();
+    private @Nullable JsonNode normalizer;
     private @Nullable String[] tokens = {};
     private boolean modelFound;
     private boolean prefixed;
     private boolean merges;
     private String type = "";
+    private StreamingRule streamingRule = StreamingRule.EACH_TOKEN;
+
+    /** A token as the file lists it, before it has an id. */
+    private record Added(String content, boolean special, boolean normalized) {}
 
     private Vocabulary(String origin) {
         this.origin = origin;
@@ -77,6 +89,39 @@ final class Vocabulary {
         return tokens.length;
     }
 
+    /** Returns the section {@code normalizer}, or null. */
+    @Nullable JsonNode normalizer() {
+        return normalizer;
+    }
+
+    /** Returns the added tokens that are looked for in normalized text, as they are listed. */
+    List<String> normalizedTokens() {
+        return added.stream()
+                .filter(token -> token.normalized() && !token.content().isEmpty())
+                .map(Added::content)
+                .toList();
+    }
+
+    /** Returns the added tokens in the order of their ids. */
+    List<AddedToken> addedTokens() {
+        return List.copyOf(addedTokens);
+    }
+
+    /** Returns whether the decoder leaves out the token when special tokens are skipped. */
+    boolean isSpecial(int id) {
+        String token = tokens[id];
+        return token != null && specialTokens.contains(token);
+    }
+
+    /** Returns {@code model.type}, or an empty text. */
+    String modelType() {
+        return type;
+    }
+
+    StreamingRule streamingRule() {
+        return streamingRule;
+    }
+
     @Nullable Integer id(String token) {
         return ids.get(token);
     }
@@ -97,7 +142,12 @@ final class Vocabulary {
             } else if (key.equals("added_tokens") && value == JsonToken.START_ARRAY) {
                 readAddedTokens(parser);
             } else if (PipelineChecks.SECTIONS.contains(key)) {
-                PipelineChecks.check(parser, key, origin);
+                JsonNode section = PipelineChecks.check(parser, key, origin);
+                if (key.equals("decoder")) {
+                    streamingRule = StreamingRule.of(section);
+                } else if (key.equals("normalizer") && !section.isNull()) {
+                    normalizer = section;
+                }
             } else {
                 parser.skipChildren();
             }
@@ -145,6 +195,7 @@ final class Vocabulary {
             if (parser.nextToken() != JsonToken.VALUE_STRING) {
                 throw fail("has an entry in model.vocab that does not start with a text");
             }
+            pieces.add(parser.getText());
             put(parser.getText(), id++);
             while (parser.nextToken() != JsonToken.END_ARRAY) {
                 parser.skipChildren();
@@ -154,14 +205,23 @@ final class Vocabulary {
 
     private void readAddedTokens(JsonParser parser) throws IOException {
         while (parser.nextToken() == JsonToken.START_OBJECT) {
+            String content = "";
+            boolean special = false;
+            boolean normalized = true;
             while (parser.nextToken() == JsonToken.FIELD_NAME) {
                 String key = parser.currentName();
-                if (parser.nextToken() == JsonToken.VALUE_STRING && key.equals("content")) {
-                    addedTokens.add(parser.getText());
+                JsonToken value = parser.nextToken();
+                if (value == JsonToken.VALUE_STRING && key.equals("content")) {
+                    content = parser.getText();
+                } else if (key.equals("special")) {
+                    special = value == JsonToken.VALUE_TRUE;
+                } else if (key.equals("normalized")) {
+                    normalized = value == JsonToken.VALUE_TRUE;
                 } else {
                     parser.skipChildren();
                 }
             }
+            added.add(new Added(content, special, normalized));
         }
     }
 
@@ -172,7 +232,9 @@ final class Vocabulary {
     private void addTokens() throws TokenizerException {
         int modelSize = ids.size();
         int largestAdded = -1;
-        for (String token : addedTokens) {
+        Map<Integer, AddedToken> byId = new TreeMap<>();
+        for (Added entry : added) {
+            String token = entry.content();
             if (token.isEmpty()) {
                 continue;
             }
@@ -182,13 +244,24 @@ final class Vocabulary {
                 put(token, id);
             }
             largestAdded = Math.max(largestAdded, id);
+            byId.put(id, new AddedToken(id, token, entry.special()));
+            if (entry.special()) {
+                specialTokens.add(token);
+            }
         }
+        addedTokens.addAll(byId.values());
         int largest = -1;
         for (int id : ids.values()) {
             largest = Math.max(largest, id);
         }
-        tokens = new @Nullable String[largest + 1];
+        tokens = new @Nullable String[Math.max(largest + 1, pieces.size())];
+        for (int id = 0; id < pieces.size(); id++) {
+            tokens[id] = pieces.get(id);
+        }
         ids.forEach((token, id) -> tokens[id] = token);
+        for (AddedToken token : addedTokens) {
+            tokens[token.id()] = token.content();
+        }
     }
 
     private void put(String token, long id) throws TokenizerException {
@@ -196,6 +269,13 @@ final class Vocabulary {
             throw fail("has the token id " + id + "; expected 0 to " + (MAX_SIZE - 1));
         }
         ids.put(token, (int) id);
+    }
+
+    /** Returns text from a file in a form fit for a message: short and on one line. */
+    static String quote(String text) {
+        int end = text.offsetByCodePoints(0, Math.min(60, text.codePointCount(0, text.length())));
+        String cut = text.substring(0, end).replaceAll("\\p{Cntrl}", "?");
+        return "'" + cut + (end < text.length() ? "…'" : "'");
     }
 
     private TokenizerException fail(String problem) {

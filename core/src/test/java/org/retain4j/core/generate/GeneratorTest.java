@@ -21,6 +21,8 @@ import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.model.TokenBatch;
 import org.retain4j.core.tensor.Autograd;
+import org.retain4j.core.tensor.DType;
+import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Random;
 import org.retain4j.core.tensor.Scope;
@@ -173,6 +175,10 @@ class GeneratorTest {
 
     /** Draws from the probabilities 0.4, 0.3, 0.2, 0.1 of the ids 2, 0, 3, 1. */
     private static double[] shares(double temperature, int topK, double topP) {
+        return shares(temperature, topK, topP, 0);
+    }
+
+    private static double[] shares(double temperature, int topK, double topP, double minP) {
         int draws = 20_000;
         double[] counts = new double[4];
         try (Scope scope = Scope.open()) {
@@ -186,9 +192,12 @@ class GeneratorTest {
                     Kernels.call(
                                     "sample",
                                     Tensor.of(logits, draws, 4),
+                                    Tensor.zeros(DType.BOOL, Device.CPU, 0),
+                                    1.0,
                                     temperature,
                                     topK,
                                     topP,
+                                    minP,
                                     uniforms)
                             .toLongArray()) {
                 counts[(int) id] += 1.0 / draws;
@@ -224,6 +233,11 @@ class GeneratorTest {
         // p^2, normalised
         assertShares(shares(0.5, 0, 1), 9 / 30.0, 1 / 30.0, 16 / 30.0, 4 / 30.0);
         assertShares(shares(1e9, 0, 1), 0.25, 0.25, 0.25, 0.25);
+        // tokens below half, or three quarters, of the best one's probability
+        assertShares(shares(1, 0, 1, 0.51), 3 / 7.0, 0, 4 / 7.0, 0);
+        assertShares(shares(1, 0, 1, 0.49), 3 / 9.0, 0, 4 / 9.0, 2 / 9.0);
+        assertShares(shares(1, 0, 1, 1), 0, 0, 1, 0);
+        assertShares(shares(1, 0, 0.41, 0.1), 3 / 7.0, 0, 4 / 7.0, 0);
     }
 
     @Test
@@ -236,7 +250,13 @@ class GeneratorTest {
                         () -> new Sampling(1, -1, 1),
                         () -> new Sampling(1, 0, 0),
                         () -> new Sampling(1, 0, 1.1),
-                        () -> new Sampling(1, 0, Double.NaN))) {
+                        () -> new Sampling(1, 0, Double.NaN),
+                        () -> new Sampling(1, 0, 1, -0.1, 1),
+                        () -> new Sampling(1, 0, 1, 1.1, 1),
+                        () -> new Sampling(1, 0, 1, Double.NaN, 1),
+                        () -> new Sampling(1, 0, 1, 0, 0),
+                        () -> new Sampling(1, 0, 1, 0, Double.NaN),
+                        () -> GenerationConfig.of(3).withStopStrings(List.of("")))) {
             assertThatThrownBy(wrong::run).isInstanceOf(IllegalArgumentException.class);
         }
         Generator generator = new Generator(stories, Sampling.greedy());
@@ -245,13 +265,13 @@ class GeneratorTest {
         for (int wrong : new int[] {-1, room + 1, Integer.MAX_VALUE, Integer.MIN_VALUE}) {
             assertThatThrownBy(() -> generator.generate(prompt, wrong, 0))
                     .isInstanceOf(IllegalArgumentException.class)
-                    .hasMessageContainingAll("" + wrong, "max_position_embeddings");
+                    .hasMessageContaining("" + wrong)
+                    .hasMessageMatching(".*max_(position_embeddings|new_tokens).*");
         }
         for (List<int[]> wrong :
                 List.of(
                         List.<int[]>of(),
                         List.of(new int[0]),
-                        List.of(new int[1], new int[2]),
                         List.of(new int[] {512}),
                         List.of(new int[] {-1}))) {
             assertThatThrownBy(() -> generator.generate(wrong, 1, 0))

@@ -10,12 +10,27 @@ import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
+import org.retain4j.core.generate.Generation;
+import org.retain4j.core.generate.GenerationConfig;
+import org.retain4j.core.generate.Generator;
+import org.retain4j.core.generate.Sampling;
+import org.retain4j.core.generate.StopReason;
 import org.retain4j.core.io.SafetensorsFile;
 import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.nn.Taps;
 import org.retain4j.core.tensor.Autograd;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
@@ -26,8 +41,24 @@ class GoldenParityTest {
     private static final Path MODELS = Path.of("src/test/resources/golden/models");
     private static final double TIGHT = 5e-5;
 
+    static Stream<String> families() {
+        return Stream.of(
+                "llama",
+                "llama3",
+                "smollm2",
+                "mistral",
+                "qwen2",
+                "qwen3",
+                "gpt2",
+                "gpt_neox",
+                "gemma2",
+                "gemma3",
+                "phi3",
+                "olmo2");
+    }
+
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2"})
+    @MethodSource("families")
     void logitsAndLogProbsOfEachRowEqualTheReference(String name) throws IOException {
         JsonNode expected = expected(name);
         try (CausalLm model = Pretrained.load(MODELS.resolve(name));
@@ -52,7 +83,7 @@ class GoldenParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2"})
+    @MethodSource("families")
     void tokenizerGivesTheReferenceIds(String name) throws IOException {
         JsonNode expected = expected(name);
         try (CausalLm model = Pretrained.load(MODELS.resolve(name))) {
@@ -64,7 +95,7 @@ class GoldenParityTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2"})
+    @MethodSource("families")
     void lossAndGradientsOfAPaddedBatchEqualTheReference(String name) throws IOException {
         JsonNode expected = expected(name);
         try (CausalLm model = Pretrained.load(MODELS.resolve(name));
@@ -85,8 +116,9 @@ class GoldenParityTest {
                 double square = 0;
                 for (int i = 0; i < gradients.size(); i++) {
                     double norm = gradients.get(i).norm().item();
-                    double wanted =
-                            expected.get("grad_l2").get(parameters.get(i).name()).asDouble();
+                    // transformers 5 calls the head so in memory, and embed_out in files
+                    String key = parameters.get(i).name().replace("embed_out", "lm_head");
+                    double wanted = expected.get("grad_l2").get(key).asDouble();
                     assertThat(norm)
                             .as(parameters.get(i).name())
                             .isCloseTo(wanted, within(1e-4 * wanted));
@@ -95,6 +127,140 @@ class GoldenParityTest {
                 double global = expected.get("grad_l2_global").asDouble();
                 assertThat(Math.sqrt(square)).isCloseTo(global, within(1e-4 * global));
                 assertThat(gradients).hasSize(expected.get("grad_l2").size());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("families")
+    void activationsAtEveryTapEqualTheReference(String name) throws IOException {
+        JsonNode expected = expected(name);
+        int[] ids = ints(expected.get("rows").get(0).get("ids"));
+        int token = expected.get("mlp").get("token_index").asInt();
+        try (CausalLm model = Pretrained.load(MODELS.resolve(name));
+                SafetensorsFile arrays =
+                        SafetensorsFile.open(MODELS.resolve(name).resolve("expected.safetensors"));
+                Scope scope = Scope.open()) {
+            DecoderSpec.Names names = model.spec().names();
+            Map<String, Tensor> seen = new LinkedHashMap<>();
+            Taps taps = new Taps();
+            record(taps, scope, seen, names.embedding(), "hidden.embed", false);
+            record(taps, scope, seen, names.norm(), "hidden.final_norm", false);
+            JsonNode modules = expected.get("mlp").get("down_modules");
+            for (int i = 0; i < modules.size(); i++) {
+                String down = modules.get(i).asText();
+                record(taps, scope, seen, model.spec().blockName(i), "hidden.layer" + i, false);
+                record(taps, scope, seen, down, "mlp.layer" + i + ".down_in", true);
+                record(taps, scope, seen, down, "mlp.layer" + i + ".down_out", false);
+            }
+            model.hidden(TokenBatch.of(ids), taps);
+            Set<String> wanted = new TreeSet<>(arrays.tensors().keySet());
+            wanted.removeIf(key -> !key.startsWith("hidden.") && !key.startsWith("mlp."));
+            assertThat(seen.keySet()).containsExactlyInAnyOrderElementsOf(wanted);
+            for (Map.Entry<String, Tensor> entry : seen.entrySet()) {
+                Tensor found = entry.getValue();
+                if (entry.getKey().startsWith("mlp.")) {
+                    found = found.select(1, token);
+                }
+                assertClose(found.toFloatArray(), floats(arrays, entry.getKey()), TIGHT);
+            }
+        }
+    }
+
+    private static void record(
+            Taps taps,
+            Scope scope,
+            Map<String, Tensor> seen,
+            String module,
+            String key,
+            boolean input) {
+        UnaryOperator<Tensor> tap =
+                x -> {
+                    seen.put(key, scope.adopt(x.copy()));
+                    return x;
+                };
+        if (input) {
+            taps.onInput(module, tap);
+        } else {
+            taps.onOutput(module, tap);
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("families")
+    void generatedIdsAndTextEqualTheReference(String name) throws IOException {
+        JsonNode generation = expected(name).get("generation");
+        try (CausalLm model = Pretrained.load(MODELS.resolve(name))) {
+            Generator generator = new Generator(model, Sampling.greedy());
+            assertThat(generation.get("cases")).isNotEmpty();
+            for (JsonNode one : generation.get("cases")) {
+                GenerationConfig config =
+                        GenerationConfig.of(generation.get("max_new_tokens").asInt())
+                                .withSampling(
+                                        Sampling.greedy()
+                                                .withRepetitionPenalty(
+                                                        one.get("repetition_penalty").asDouble()));
+                Generation found =
+                        generator.run(List.of(ints(one.get("prompt_ids"))), config).get(0);
+                assertThat(found.ids()).isEqualTo(ints(one.get("new_ids")));
+                assertThat(found.text()).isEqualTo(one.get("new_text").asText());
+                assertThat(found.reason()).isEqualTo(StopReason.LENGTH);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @MethodSource("families")
+    void aLeftPaddedBatchStopsEachRowAsTheReference(String name) throws IOException {
+        JsonNode expected = expected(name).get("generation").get("left_padded_batch_with_stop");
+        int end = expected.get("eos_token_id").asInt();
+        try (CausalLm model = Pretrained.load(MODELS.resolve(name))) {
+            List<int[]> prompts = new ArrayList<>();
+            for (int r = 0; r < expected.get("input_ids").size(); r++) {
+                int[] ids = ints(expected.get("input_ids").get(r));
+                int real = Arrays.stream(ints(expected.get("attention_mask").get(r))).sum();
+                prompts.add(Arrays.copyOfRange(ids, ids.length - real, ids.length));
+            }
+            GenerationConfig config =
+                    GenerationConfig.of(expected.get("max_new_tokens").asInt())
+                            .withStopIds(Set.of(end));
+            List<Generation> found = new Generator(model, Sampling.greedy()).run(prompts, config);
+            for (int r = 0; r < prompts.size(); r++) {
+                int[] wanted = ints(expected.get("new_ids_padded").get(r));
+                int stop = Arrays.stream(wanted).boxed().toList().indexOf(end);
+                assertThat(found.get(r).ids())
+                        .isEqualTo(stop < 0 ? wanted : Arrays.copyOf(wanted, stop + 1));
+                assertThat(found.get(r).reason())
+                        .isEqualTo(stop < 0 ? StopReason.LENGTH : StopReason.EOS);
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"llama-bf16", "llama-f16"})
+    void halfPrecisionWeightsWidenedToFloat32GiveTheReferenceLogits(String name)
+            throws IOException {
+        int[] ids = ints(expected("llama").get("rows").get(0).get("ids"));
+        try (CausalLm model = Pretrained.load(MODELS.resolve(name));
+                SafetensorsFile arrays =
+                        SafetensorsFile.open(MODELS.resolve(name).resolve("expected.safetensors"));
+                Scope scope = Scope.open()) {
+            assertClose(
+                    model.logits(TokenBatch.of(ids)).toFloatArray(),
+                    floats(arrays, "logits_upcast_f32.row0"),
+                    TIGHT);
+        }
+    }
+
+    @Test
+    void aShardedFolderHasTheWeightsOfTheSingleFile() throws IOException {
+        try (CausalLm single = Pretrained.load(MODELS.resolve("llama"));
+                CausalLm sharded = Pretrained.load(MODELS.resolve("llama-sharded"));
+                Scope scope = Scope.open()) {
+            assertThat(sharded.parameters()).hasSameSizeAs(single.parameters());
+            for (Parameter parameter : single.parameters()) {
+                assertThat(sharded.parameter(parameter.name()).value().toFloatArray())
+                        .isEqualTo(parameter.value().toFloatArray());
             }
         }
     }

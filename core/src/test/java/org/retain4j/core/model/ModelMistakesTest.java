@@ -91,7 +91,7 @@ class ModelMistakesTest {
         Files.delete(folder.resolve("tokenizer.json"));
         refuses("tokenizer.json");
         Files.move(folder.resolve("model.safetensors"), folder.resolve("pytorch_model.bin"));
-        refuses("pytorch_model.bin", "not read");
+        refuses("pytorch_model.bin", "pickle");
         Files.delete(folder.resolve("pytorch_model.bin"));
         refuses("model.safetensors");
         Files.delete(folder.resolve("config.json"));
@@ -143,7 +143,8 @@ class ModelMistakesTest {
                 "vocab_size | 100 | tokenizer.json has 384 tokens",
                 "intermediate_size | [] | must be a positive integer, is []",
                 "num_hidden_layers | 3 | has no tensor model.layers.2.",
-                "num_hidden_layers | 2147483647 | has no tensor model.layers.2.",
+                "num_hidden_layers | 10000 | has no tensor model.layers.2.",
+                "num_hidden_layers | 2147483647 | is not supported; expected at most 10000",
                 "num_hidden_layers | 1 | tensor(s) that this model does not use, first model.layers.1.",
                 "num_attention_heads | 5 | 5 is not a multiple of num_key_value_heads 2",
                 "num_key_value_heads | 3 | 4 is not a multiple of num_key_value_heads 3",
@@ -154,13 +155,14 @@ class ModelMistakesTest {
                 "attention_bias | true | has no tensor model.layers.0.self_attn.q_proj.bias",
                 "mlp_bias | true | has no tensor model.layers.0.mlp.gate_proj.bias",
                 "tie_word_embeddings | 1 | must be true or false, is 1",
-                "hidden_act | \"gelu\" | \"hidden_act\": \"gelu\" is not supported",
+                "hidden_act | \"gelu_10\" | \"hidden_act\": \"gelu_10\" is not supported",
                 "hidden_act | 7 | \"hidden_act\" must be a text",
                 "rope_scaling | {\"type\":\"linear\",\"factor\":2.0} | \"rope_scaling\"",
-                "rope_scaling | {\"rope_type\":\"llama3\"} | only the default rotary",
-                "rope_scaling | {\"factor\":8.0} | expected an object with a \"rope_type\"",
+                "rope_scaling | {\"rope_type\":\"default\"} | there is also \"rope_parameters\"; keep one",
+                "rope_parameters | {\"rope_type\":\"llama3\"} | it has no \"low_freq_factor\"",
+                "rope_parameters | {\"factor\":8.0} | expected an object with a \"rope_type\"",
                 "rope_scaling | \"linear\" | expected an object",
-                "rope_parameters | {\"rope_type\":\"yarn\"} | only the default rotary",
+                "rope_parameters | {\"rope_type\":\"yarn\"} | it has no \"factor\"",
                 "rope_parameters | {\"rope_theta\":\"big\"} | must be a positive number",
                 "quantization_config | {\"bits\":4} | load a model in float32",
                 "max_position_embeddings | 0 | must be a positive integer, is 0"
@@ -179,7 +181,11 @@ class ModelMistakesTest {
 
     @Test
     void headsThatDoNotDivideTheWidthNeedAHeadDim() throws IOException {
-        config(root -> root.put("num_attention_heads", 7).putNull("head_dim"));
+        config(
+                root ->
+                        root.put("num_attention_heads", 7)
+                                .putNull("num_key_value_heads")
+                                .putNull("head_dim"));
         refuses("hidden_size 48 is not a multiple of num_attention_heads 7");
     }
 

@@ -110,9 +110,11 @@ class TensorMistakesTest {
         Tensor none = Tensor.of(new float[0], 1, 0, 2, 4);
         fails(() -> Kernels.call("split_heads", longer.select(0, 0), 0), "split_heads");
         fails(
-                () -> Kernels.call("attend", heads, longer, heads, List.of(), 1.0),
+                () -> Kernels.call("attend", heads, longer, heads, List.of(), 1.0, 0.0),
                 "differ in length");
-        fails(() -> Kernels.call("attend", heads, none, none, List.of(), 1.0), "division by 0");
+        fails(
+                () -> Kernels.call("attend", heads, none, none, List.of(), 1.0, 0.0),
+                "division by 0");
     }
 
     @Test
@@ -218,7 +220,7 @@ class TensorMistakesTest {
         List<Tensor> other = List.of(t(1, 2, 3));
         fails(() -> Kernels.call("list_add_", one, other, 1.0), "list_add_");
         fails(() -> Kernels.call("list_copy_", one, other), "list_copy_");
-        fails(() -> Kernels.call("list_add_", one, List.of(), 1.0), "list_add_");
+        fails(() -> Kernels.call("list_add_", one, List.of(), 1.0, 0.0), "list_add_");
         fails(() -> Kernels.call("global_norm", List.of()), "global_norm");
         List<Tensor> steps = List.of(Tensor.scalar(0));
         List<Tensor> flat = List.of(Tensor.zeros(DType.FLOAT32, Device.CPU, 1 << 20));

@@ -64,42 +64,6 @@ class TokenizerTest {
                         + (section.equals("model") ? "}" : ""));
     }
 
-    @ParameterizedTest
-    @ValueSource(strings = {"llama", "smollm2"})
-    void givesTheSameIdsAndTextsAsPython(String name) throws IOException {
-        JsonNode cases = MAPPER.readTree(golden("tokenizer/cases.json").toFile());
-        JsonNode expected = cases.get("tokenizers").get(name);
-        JsonNode texts = cases.get("texts");
-        try (Tokenizer tokenizer = Tokenizer.load(golden("models/" + name))) {
-            assertThat(tokenizer.sha256())
-                    .isEqualTo(expected.get("tokenizer_json_sha256").asText());
-            assertThat(tokenizer.vocabularySize())
-                    .isEqualTo(expected.get("vocab_size_with_added").asInt());
-            JsonNode withSpecial =
-                    expected.has("ids") ? expected.get("ids") : expected.get("ids_plain");
-            List<String> all = new ArrayList<>();
-            for (int i = 0; i < texts.size(); i++) {
-                String text = texts.get(i).asText();
-                all.add(text);
-                int[] plain = tokenizer.encode(text, false);
-                assertThat(plain).as(text).isEqualTo(ids(expected.get("ids_plain").get(i)));
-                assertThat(tokenizer.encode(text)).as(text).isEqualTo(ids(withSpecial.get(i)));
-                assertThat(tokenizer.decode(plain, false))
-                        .isEqualTo(expected.get("decoded").get(i).asText());
-                assertThat(tokenizer.decode(plain, true))
-                        .isEqualTo(expected.get("decoded_skip").get(i).asText());
-            }
-            assertThat(tokenizer.encodeAll(all, false))
-                    .usingRecursiveComparison()
-                    .isEqualTo(all.stream().map(text -> tokenizer.encode(text, false)).toList());
-            String longText = cases.get("long_text").asText();
-            assertThat(tokenizer.encode(longText))
-                    .hasSizeGreaterThan(512)
-                    .isEqualTo(ids(expected.get("long_ids")));
-            assertThat(tokenizer.decode(tokenizer.encode(longText), true)).isEqualTo(longText);
-        }
-    }
-
     @Test
     void ignoresTruncationAndPaddingOfTheFile() throws IOException {
         String truncating =
@@ -154,6 +118,53 @@ class TokenizerTest {
             assertThat(tokenizer.eosId()).isEqualTo(OptionalInt.of(2));
             assertThat(tokenizer.bosId()).isEmpty();
             assertThat(tokenizer.padId()).isEmpty();
+        }
+    }
+
+    @Test
+    void knowsWhatEndsAText() throws IOException {
+        Files.copy(golden("models/llama/tokenizer.json"), folder.resolve("tokenizer.json"));
+        Files.writeString(folder.resolve("tokenizer_config.json"), "{\"eos_token\":\"</s>\"}");
+        Files.writeString(folder.resolve("config.json"), "{\"eos_token_id\":7}");
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertThat(tokenizer.eosIds()).containsExactly(2, 7);
+        }
+        Path generation = folder.resolve("generation_config.json");
+        Files.writeString(generation, "{\"eos_token_id\":[9,2,400]}");
+        try (Tokenizer tokenizer = Tokenizer.load(folder)) {
+            assertThat(tokenizer.eosIds()).containsExactly(2, 9, 400);
+        }
+        for (String wrong : List.of("-1", "\"2\"", "[2.5]", "[[2]]", "3000000000", "{}", "true")) {
+            Files.writeString(generation, "{\"eos_token_id\":" + wrong + "}");
+            assertThatThrownBy(() -> Tokenizer.load(folder))
+                    .isInstanceOf(TokenizerException.class)
+                    .hasMessageContainingAll("generation_config.json", "eos_token_id");
+        }
+    }
+
+    @Test
+    void listsAddedTokens() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.load(golden("models/llama"))) {
+            assertThat(tokenizer.addedTokens())
+                    .startsWith(new AddedToken(0, "<unk>", true), new AddedToken(1, "<s>", true));
+            assertThat(tokenizer.isSpecial(1)).isTrue();
+            assertThat(tokenizer.isSpecial(100)).isFalse();
+            assertThat(tokenizer.modelType()).isEqualTo("BPE");
+        }
+    }
+
+    @Test
+    void truncationKeepsTheTokensThatAreAdded() throws IOException {
+        try (Tokenizer tokenizer = Tokenizer.load(golden("models/llama"))) {
+            String text = "The lighthouse keeper wrote in her book.";
+            int[] ids = tokenizer.encode(text);
+            assertThat(tokenizer.encode(text, true, ids.length)).isEqualTo(ids);
+            assertThat(tokenizer.encode(text, true, 3)).containsExactly(ids[0], ids[1], ids[2]);
+            assertThat(tokenizer.encode(text, false, 2)).containsExactly(ids[1], ids[2]);
+            assertThat(tokenizer.encode(text, false, 0)).isEmpty();
+            assertThatThrownBy(() -> tokenizer.encode(text, true, 0))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("adds 1 tokens");
         }
     }
 
@@ -267,12 +278,62 @@ class TokenizerTest {
                 "normalizer | {\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}",
                 "post_processor | {\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}",
                 "post_processor | {\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}",
+                "post_processor | {\"type\":\"TemplateProcessing\",\"single\":[],\"pair\":[],\"special_tokens\":{}}",
+                "post_processor | {\"type\":\"Unknown\",\"single\":[{\"SpecialToken\":{\"id\":\"z\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}",
+                "post_processor | {\"type\":true,\"single\":[{\"SpecialToken\":{\"id\":\"z\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}",
+                "post_processor | {\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":[\"a\",0]},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}",
+                "post_processor | {\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"a\",\"type_id\":0}},{\"Sequence\":{\"id\":\"A\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{\"a\":{\"id\":\"b\",\"ids\":[0],\"tokens\":[\"a\"]}}}",
+                "normalizer | {\"type\":\"Replace\",\"pattern\":{\"Regex\":\"b?\"},\"content\":\"x\"}",
+                "decoder | {\"type\":\"Replace\",\"pattern\":{\"String\":\"\"},\"content\":\"x\"}",
+                "pre_tokenizer | {\"type\":\"Split\",\"pattern\":{\"Regex\":\"(a+)+$\"},\"behavior\":\"Removed\",\"invert\":false}",
                 "model | {\"type\":\"BPE\",\"continuing_subword_prefix\":\"##\",\"vocab\":{\"a\":0,\"b\":1,\"ab\":2},\"merges\":[\"a b\"]}"
             })
     void refusesSettingsThatEndTheJvm(String section, String value) {
         assertThatThrownBy(() -> of(json(section, value)))
                 .isInstanceOf(TokenizerException.class)
                 .hasMessageContaining("The tokenizer has");
+    }
+
+    /** Such a token is looked for as an empty text, also inside of characters of many bytes. */
+    @Test
+    void refusesAddedTokensOfWhichNothingIsLeft() throws IOException {
+        String blank =
+                "[{\"id\":3,\"content\":\" \",\"single_word\":false,\"lstrip\":false,"
+                        + "\"rstrip\":false,\"normalized\":%b,\"special\":false}]";
+        String strip = "{\"type\":\"Strip\",\"strip_left\":true,\"strip_right\":true}";
+        String file = json("normalizer", strip);
+        assertThatThrownBy(
+                        () ->
+                                of(
+                                        file.replace(
+                                                "\"added_tokens\":[]",
+                                                "\"added_tokens\":" + blank.formatted(true))))
+                .isInstanceOf(TokenizerException.class)
+                .hasMessageContainingAll("added token ' '", "normalized");
+        try (Tokenizer tokenizer =
+                of(
+                        file.replace(
+                                "\"added_tokens\":[]",
+                                "\"added_tokens\":" + blank.formatted(false)))) {
+            assertThat(tokenizer.encode("ab éa")).containsExactly(2, 3, 0);
+        }
+    }
+
+    @Test
+    void refusesReplacementsThatMultiply() {
+        String replace = "{\"type\":\"Replace\",\"pattern\":{\"String\":\"a\"},\"content\":\"aa\"}";
+        assertThatThrownBy(
+                        () ->
+                                of(
+                                        json(
+                                                "normalizer",
+                                                "{\"type\":\"Sequence\",\"normalizers\":["
+                                                        + String.join(
+                                                                ",",
+                                                                Collections.nCopies(40, replace))
+                                                        + "]}")))
+                .isInstanceOf(TokenizerException.class)
+                .hasMessageContaining("times as long");
     }
 
     @Test

@@ -13,12 +13,21 @@ def is_leaf(x: Tensor) -> Tensor:
     return torch.tensor(torch.is_leaf(x), dtype=4)
 
 
+def element_type(dtype: int) -> int:
+    # operators look a number up without asking whether there is such a type
+    if torch.lt(dtype, 0):
+        ops.prim.RaiseException("there is no element type of this number")
+    if torch.gt(dtype, 44):
+        ops.prim.RaiseException("there is no element type of this number")
+    return dtype
+
+
 def empty(shape: List[int], dtype: int, device: str) -> Tensor:
-    return torch.empty(shape, dtype=dtype, device=torch.device(device))
+    return torch.empty(shape, dtype=(self).element_type(dtype, ), device=torch.device(device))
 
 
 def full(shape: List[int], value: float, dtype: int, device: str) -> Tensor:
-    return torch.full(shape, value, dtype=dtype, device=torch.device(device))
+    return torch.full(shape, value, dtype=(self).element_type(dtype, ), device=torch.device(device))
 
 
 def arange(start: int, end: int, device: str) -> Tensor:
@@ -30,7 +39,7 @@ def like(x: Tensor, value: float) -> Tensor:
 
 
 def to_dtype(x: Tensor, dtype: int) -> Tensor:
-    return torch.to(x, dtype, False, True)
+    return torch.to(x, (self).element_type(dtype, ), False, True)
 
 
 def to_device(x: Tensor, device: str) -> Tensor:

@@ -1,9 +1,14 @@
 # Losses on a chunk of logits, each with its hand-written gradient, and list forms for evaluation.
 
 
-def chunk_logits(hidden: Tensor, weight: Tensor, start: int, length: int, dtype: int) -> Tensor:
+def chunk_logits(hidden: Tensor, weight: Tensor, start: int, length: int, cap: float, dtype: int) -> Tensor:
     h = torch.narrow(hidden, 0, start, length)
-    return torch.to(torch.linear(torch.to(h, dtype), torch.to(weight, dtype)), 6)
+    return (self).soft_cap(torch.to(torch.linear(torch.to(h, dtype), torch.to(weight, dtype)), 6), cap, )
+
+
+def cap_slope(logits: Tensor, cap: float) -> Tensor:
+    # derivative of cap * tanh(x / cap) where its value is known
+    return torch.rsub(torch.square(torch.div(logits, cap)), 1.)
 
 
 def chunk_backward(gradient: Tensor, hidden: Tensor, weight: Tensor, hidden_gradient: Tensor, weight_gradient: List[Tensor], start: int, length: int, dtype: int) -> Tensor:
@@ -76,26 +81,28 @@ def kl_reverse_into(student: Tensor, teacher: Tensor, gradient: Tensor, weights:
     return torch.mul(torch.sum(torch.mul(kl, w)), torch.mul(temperature, temperature))
 
 
-def token_log_probs(hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, dtype: int) -> Tensor:
-    # log p(target) a token; 0 where the target is below 0
+def token_scores(hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, cap: float, dtype: int) -> Tensor:
+    # [2, tokens]: log p(target), and 1 where the target is the best token; 0 where it is below 0
     n = torch.size(hidden, 0)
     out = annotate(List[Tensor], [])
     start = 0
     while torch.lt(start, n):
         c = ops.prim.min(chunk, torch.sub(n, start))
         h = torch.to(torch.narrow(hidden, 0, start, c), dtype)
-        lg = torch.to(torch.linear(h, torch.to(weight, dtype)), 6)
+        lg = (self).soft_cap(torch.to((self).linear_rows(h, torch.to(weight, dtype), ), 6), cap, )
         y = torch.narrow(targets, 0, start, c)
         t = torch.unsqueeze(torch.clamp_min(y, 0), 1)
         lp = torch.sub(torch.gather(lg, 1, t), torch.logsumexp(lg, [1], True))
-        _1 = torch.append(out, torch.mul(torch.squeeze(lp, 1), torch.to(torch.ge(y, 0), 6)))
+        best = torch.unsqueeze(torch.eq(torch.argmax(lg, 1, False), y), 1)
+        both = torch.t(torch.cat([lp, torch.to(best, 6)], 1))
+        _1 = torch.append(out, torch.mul(both, torch.to(torch.ge(y, 0), 6)))
         start = torch.add(start, c)
-    return torch.cat(out, 0)
+    return torch.cat(out, 1)
 
 
-def sampled_labels(hidden: Tensor, weight: Tensor, uniforms: Tensor, dtype: int) -> Tensor:
+def sampled_labels(hidden: Tensor, weight: Tensor, uniforms: Tensor, cap: float, dtype: int) -> Tensor:
     # one label a position, drawn from the model's own softmax by inverse transform
-    lg = torch.to(torch.linear(torch.to(hidden, dtype), torch.to(weight, dtype)), 6)
+    lg = (self).soft_cap(torch.to(torch.linear(torch.to(hidden, dtype), torch.to(weight, dtype)), 6), cap, )
     cumulative = torch.cumsum(torch.softmax(torch.to(lg, 7), 1), 1)
     index = torch.sum(torch.to(torch.le(cumulative, torch.unsqueeze(uniforms, 1)), 4), [1])
     return torch.clamp_max(index, torch.sub(torch.size(lg, 1), 1))

@@ -50,3 +50,30 @@ def sgd_(p: List[Tensor], g: List[Tensor], momentum_buffers: List[Tensor], lr: f
         d = momentum_buffers
     torch._foreach_add_(p, d, alpha=torch.neg(lr))
     return p[0]
+
+
+def adafactor_(p: List[Tensor], g: List[Tensor], rows: List[Tensor], columns: List[Tensor], decay: float, lr: float, eps: float, scale_eps: float, clip: float, scale_parameter: bool, weight_decay: float) -> Tensor:
+    # a parameter of fewer than two dimensions keeps its whole second moment in `rows`
+    rest = torch.sub(1., decay)
+    for i in range(torch.len(p)):
+        x = torch.detach(p[i])
+        square = torch.add(torch.mul(g[i], g[i]), eps)
+        if torch.ge(torch.dim(x), 2):
+            r = torch.add_(torch.mul_(rows[i], decay), torch.mean(square, [-1], False), alpha=rest)
+            c = torch.add_(torch.mul_(columns[i], decay), torch.mean(square, [-2], False), alpha=rest)
+            left = torch.unsqueeze(torch.rsqrt(torch.div(r, torch.mean(r, [-1], True))), -1)
+            update = torch.mul(torch.mul(left, torch.unsqueeze(torch.rsqrt(c), -2)), g[i])
+        else:
+            v = torch.add_(torch.mul_(rows[i], decay), square, alpha=rest)
+            update = torch.mul(torch.rsqrt(v), g[i])
+        mean_square = torch.mean(torch.mul(update, update))
+        update = torch.div(update, torch.clamp_min(torch.div(torch.sqrt(mean_square), clip), 1.))
+        if scale_parameter:
+            size = torch.clamp_min(torch.sqrt(torch.mean(torch.mul(x, x))), scale_eps)
+            update = torch.mul(update, size)
+            shrink = torch.mul(size, torch.mul(weight_decay, lr))
+            _1 = torch.sub_(x, torch.mul(x, shrink))
+        else:
+            _1 = torch.mul_(x, torch.sub(1., torch.mul(weight_decay, lr)))
+        _2 = torch.sub_(x, update, alpha=lr)
+    return p[0]
