@@ -8,6 +8,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.bench.GenerationBenchmark;
 import org.retain4j.cli.bench.TrainingBenchmark;
 import org.retain4j.core.model.ModelConfig;
 import org.retain4j.core.tensor.Precision;
@@ -21,7 +22,8 @@ import picocli.CommandLine.Option;
         name = "bench",
         description = {
             "Times full training steps (forward, backward, clipping, AdamW) of a model with random"
-                    + " weights on random tokens, and shows the peak memory of the process.",
+                    + " weights on random tokens, or with --generate greedy decoding, and shows"
+                    + " the peak memory of the process.",
             ""
         },
         optionListHeading = "Options:%n",
@@ -36,6 +38,7 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  retain4j bench",
             "  retain4j bench --batch-size 1 --max-length 1024 --gradient-checkpointing",
+            "  retain4j bench --generate 64 --max-length 32 --batch-size 1",
             "  retain4j bench --config SmolLM2-135M/config.json --json"
         })
 final class BenchCommand implements Callable<Integer> {
@@ -85,6 +88,14 @@ final class BenchCommand implements Callable<Integer> {
             description = "Compute activations twice instead of keeping them.")
     private boolean gradientCheckpointing;
 
+    @Option(
+            names = "--generate",
+            paramLabel = "N",
+            description =
+                    "Time greedy decoding of N new tokens after prompts of --max-length tokens"
+                            + " instead of training.")
+    private @Nullable Integer generate;
+
     @Option(names = "--json", description = "Print one line of JSON.")
     private boolean json;
 
@@ -98,22 +109,52 @@ final class BenchCommand implements Callable<Integer> {
                 config == null
                         ? TrainingBenchmark.smolLm2()
                         : ModelConfig.read(Inputs.path("--config", config));
-        TrainingBenchmark benchmark;
         try {
-            benchmark =
+            Precision with = Precision.parse(precision, TensorEngine.defaultDevice());
+            if (generate != null) {
+                console.result(
+                        generation(
+                                new GenerationBenchmark(
+                                        shape, batchSize, maxLength, generate, steps, with)));
+                return ExitCode.OK;
+            }
+            TrainingBenchmark benchmark =
                     new TrainingBenchmark(
-                            shape,
-                            batchSize,
-                            maxLength,
-                            steps,
-                            gradientCheckpointing,
-                            Precision.parse(precision, TensorEngine.defaultDevice()));
+                            shape, batchSize, maxLength, steps, gradientCheckpointing, with);
+            TrainingBenchmark.Result result = benchmark.run();
+            console.result(json ? line(result) : table(benchmark, result));
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
-        TrainingBenchmark.Result result = benchmark.run();
-        console.result(json ? line(result) : table(benchmark, result));
         return ExitCode.OK;
+    }
+
+    private String generation(GenerationBenchmark benchmark) throws IOException {
+        GenerationBenchmark.Result result = benchmark.run();
+        if (json) {
+            Map<String, Object> values = new LinkedHashMap<>();
+            values.put("program", "retain4j libtorch " + TensorEngine.libtorchVersion());
+            values.put("tokens_per_second", rounded(result.tokensPerSecond()));
+            values.put("peak_megabytes", Math.round(result.peakMegabytes()));
+            return JSON.writeValueAsString(values) + "\n";
+        }
+        return String.format(
+                Locale.ROOT,
+                """
+                parameters            %,d
+                rows                  %d, %d new tokens after %d
+                precision             %s
+                tokens a second       %.1f (median of %d)
+                peak memory           %.0f MB
+                """,
+                result.parameters(),
+                benchmark.batch(),
+                benchmark.newTokens(),
+                benchmark.promptTokens(),
+                benchmark.precision(),
+                result.tokensPerSecond(),
+                benchmark.repeats() - 1,
+                result.peakMegabytes());
     }
 
     private static String line(TrainingBenchmark.Result result) throws JsonProcessingException {

@@ -52,6 +52,12 @@ public final class Main {
         CommandLine line =
                 new CommandLine(root)
                         .addSubcommand(compare)
+                        .addSubcommand(new GenerateCommand(console))
+                        .addSubcommand(new ChatCommand(console))
+                        .addSubcommand(new ScoreCommand(console))
+                        .addSubcommand(new ConvertCommand(console))
+                        .addSubcommand(new TemplateCommand(console))
+                        .addSubcommand(new InspectCommand(console))
                         .addSubcommand(new DoctorCommand(console))
                         .addSubcommand(new BenchCommand(console));
         Failures failures = new Failures(console);

@@ -91,6 +91,6 @@ class BenchCommandTest {
         Files.writeString(other, "{\"model_type\":\"resnet\"}");
         Invocation run = Invocation.of("bench", "--config", other.toString());
         assertThat(run.exit()).isEqualTo(1);
-        assertThat(run.err()).contains("resnet").contains("supported are llama");
+        assertThat(run.err()).contains("resnet").contains("supported are gemma2");
     }
 }

@@ -3,8 +3,6 @@ package org.retain4j.cli.bench;
 import com.sun.management.OperatingSystemMXBean;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -120,7 +118,7 @@ public record TrainingBenchmark(
                                     })
                             .run()
                             .finalLoss();
-            return new Result(parameters, median(wall), median(cpu), peakMegabytes(), loss);
+            return new Result(parameters, median(wall), median(cpu), PeakMemory.megabytes(), loss);
         }
     }
 
@@ -129,18 +127,5 @@ public record TrainingBenchmark(
                 values.stream().skip(1).mapToDouble(Double::doubleValue).sorted().toArray();
         int middle = sorted.length / 2;
         return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
-    }
-
-    private static double peakMegabytes() throws IOException {
-        Path status = Path.of("/proc/self/status");
-        if (!Files.isReadable(status)) {
-            return 0;
-        }
-        for (String line : Files.readAllLines(status)) {
-            if (line.startsWith("VmHWM:")) {
-                return Long.parseLong(line.replaceAll("\\D", "")) / 1024.0;
-            }
-        }
-        return 0;
     }
 }

@@ -1,0 +1,99 @@
+package org.retain4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Path;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.core.hub.DownloadListener;
+import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.model.Pretrained;
+import org.retain4j.core.tensor.Device;
+import org.retain4j.core.tensor.Precision;
+import org.retain4j.core.tensor.TensorEngine;
+import picocli.CommandLine.Option;
+
+/** The options of every command that loads a model. */
+final class ModelOptions {
+
+    /** How a model is named on the command line. */
+    static final String LABEL = "NAME|DIR|FILE.gguf";
+
+    @Option(
+            names = {"-m", "--model"},
+            paramLabel = LABEL,
+            required = true,
+            description =
+                    "Model folder, GGUF file, name on the Hugging Face hub such as"
+                            + " HuggingFaceTB/SmolLM2-135M[@REVISION], or "
+                            + Pretrained.EMBEDDED
+                            + ".")
+    private String model = "";
+
+    @Option(
+            names = "--precision",
+            paramLabel = "NAME",
+            defaultValue = "f32",
+            description =
+                    "Type of matrix products: f32, bf16, or auto for what this machine does best."
+                            + " Default: ${DEFAULT-VALUE}")
+    private String precision = "f32";
+
+    @Option(
+            names = "--device",
+            paramLabel = "NAME",
+            description = "cpu, cuda or cuda:N. Default: cpu, or what -Dretain4j.device says.")
+    private @Nullable String device;
+
+    /** Returns the name of the model as it was given. */
+    String name() {
+        return model;
+    }
+
+    /** Loads the model, with the progress of a download on the console. */
+    CausalLm load(Console console) throws IOException {
+        Device on;
+        Precision with;
+        try {
+            on = device == null ? TensorEngine.defaultDevice() : Device.parse(device);
+            with = Precision.parse(precision, on);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException(String.valueOf(e.getMessage()));
+        }
+        return model.equals(Pretrained.EMBEDDED)
+                ? Pretrained.load(model, on, with)
+                : Pretrained.load(locate(console, model), on, with);
+    }
+
+    /** Finds a model, with the progress of a download on the console. */
+    static Path locate(Console console, String model) throws IOException {
+        Inputs.path("--model", model);
+        try (Download download = new Download(console)) {
+            return Pretrained.locate(model, download);
+        }
+    }
+
+    /** Shows a download once there is one. */
+    private static final class Download implements DownloadListener, AutoCloseable {
+        private final Console console;
+        private @Nullable ProgressDisplay display;
+
+        Download(Console console) {
+            this.console = console;
+        }
+
+        @Override
+        public synchronized void progress(Progress progress) {
+            if (display == null) {
+                display = ProgressDisplay.start(console);
+            }
+            display.update(
+                    progress.done(), Math.max(progress.done(), progress.size()), progress.file());
+        }
+
+        @Override
+        public synchronized void close() {
+            if (display != null) {
+                display.close();
+            }
+        }
+    }
+}

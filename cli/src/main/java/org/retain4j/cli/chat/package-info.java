@@ -1,0 +1,5 @@
+/** Conversation with a model in the terminal. */
+@NullMarked
+package org.retain4j.cli.chat;
+
+import org.jspecify.annotations.NullMarked;
