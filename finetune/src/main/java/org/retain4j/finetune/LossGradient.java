@@ -2,6 +2,7 @@ package org.retain4j.finetune;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.TokenBatch;
 import org.retain4j.core.model.TrainingPass;
@@ -23,6 +24,7 @@ public final class LossGradient {
     private final LossHead head;
     private final boolean checkpointing;
     private final int headIndex;
+    private final @Nullable PhaseTimes times;
 
     /**
      * Prepares gradients of a model.
@@ -37,6 +39,18 @@ public final class LossGradient {
             List<Distillation> distillations,
             boolean gradientCheckpointing,
             int lossChunk) {
+        this(model, parameters, objective, distillations, gradientCheckpointing, lossChunk, null);
+    }
+
+    LossGradient(
+            CausalLm model,
+            List<Parameter> parameters,
+            Objective objective,
+            List<Distillation> distillations,
+            boolean gradientCheckpointing,
+            int lossChunk,
+            @Nullable PhaseTimes times) {
+        this.times = times;
         this.model = model;
         this.parameters = List.copyOf(parameters);
         this.distillations = List.copyOf(distillations);
@@ -60,7 +74,16 @@ public final class LossGradient {
      * @param divisor what the token weights are divided by: their sum for a mean, 1 for a sum
      */
     public Result of(List<TrainRow> rows, double divisor) {
-        TokenBatch batch = TokenBatch.padded(rows.stream().map(TrainRow::ids).toList(), 0, false);
+        return of(rows, divisor, List.of());
+    }
+
+    /** Computes loss and gradients of rows with noise added to their embeddings, or none. */
+    Result of(List<TrainRow> rows, double divisor, List<Tensor> noise) {
+        TokenBatch batch =
+                TokenBatch.packed(
+                        rows.stream().map(TrainRow::ids).toList(),
+                        rows.stream().map(TrainRow::starts).toList(),
+                        0);
         int positions = batch.rows() * batch.tokens();
         long[] targets = new long[positions];
         float[] weights = new float[positions];
@@ -74,7 +97,7 @@ public final class LossGradient {
                 weights[at] = counted ? (float) (row.weights()[next] / divisor) : 0;
             }
         }
-        return of(batch, targets, weights);
+        return of(batch, targets, weights, noise);
     }
 
     /**
@@ -85,12 +108,18 @@ public final class LossGradient {
      * @param weights share of each position in the loss
      */
     public Result of(TokenBatch batch, long[] targets, float[] weights) {
+        return of(batch, targets, weights, List.of());
+    }
+
+    private Result of(TokenBatch batch, long[] targets, float[] weights, List<Tensor> noise) {
         try (Scope scope = Scope.open()) {
+            PhaseTimes.Phase before = enter(PhaseTimes.Phase.FORWARD);
             List<Tensor> teacherHidden = new ArrayList<>();
             for (Distillation method : distillations) {
                 teacherHidden.add(method.teacher().hidden(batch));
             }
-            TrainingPass pass = TrainingPass.run(model, batch, parameters, checkpointing);
+            TrainingPass pass = TrainingPass.run(model, batch, parameters, checkpointing, noise);
+            enter(PhaseTimes.Phase.LOSS);
             LossHead.Result result =
                     head.compute(
                             model,
@@ -99,11 +128,17 @@ public final class LossGradient {
                             Tensor.of(targets, targets.length).to(model.device()),
                             Tensor.of(weights, weights.length).to(model.device()),
                             headIndex >= 0);
+            enter(PhaseTimes.Phase.BACKWARD);
             List<Tensor> gradients = pass.backward(result.hiddenGradient());
             if (headIndex >= 0) {
                 gradients.get(headIndex).addInPlace(result.headGradient().get(0), 1);
             }
+            enter(before);
             return new Result(result.loss(), result.distillation(), scope.passOut(gradients));
         }
+    }
+
+    private PhaseTimes.Phase enter(PhaseTimes.Phase phase) {
+        return times == null ? phase : times.enter(phase);
     }
 }

@@ -54,6 +54,7 @@ final class LossHead {
             boolean headIsTrained) {
         long positions = targets.elements();
         long width = hidden.size(-1);
+        double cap = model.spec().logitSoftCap();
         int type = model.precision().computeType().scalarType();
         Tensor weight = model.headWeight().value();
         try (Scope scope = Scope.open()) {
@@ -72,7 +73,10 @@ final class LossHead {
                 try (Scope part = Scope.open()) {
                     Tensor target = targets.narrow(0, start, length);
                     Tensor share = weights.narrow(0, start, length);
-                    Tensor logits = Kernels.call("chunk_logits", flat, weight, start, length, type);
+                    Tensor logits =
+                            Kernels.call("chunk_logits", flat, weight, start, length, cap, type);
+                    // the objective may turn the scores into the gradient in place
+                    Tensor slope = cap > 0 ? Kernels.call("cap_slope", logits, cap) : null;
                     Objective.InPlace fused =
                             distillations.isEmpty()
                                     ? objective.inPlace(logits, target, share)
@@ -94,13 +98,14 @@ final class LossHead {
                                             teacher.headWeight().value(),
                                             start,
                                             length,
+                                            teacher.spec().logitSoftCap(),
                                             teacher.precision().computeType().scalarType());
                             distillation += distillations.get(d).accumulate(piece, scores).item();
                         }
                     }
                     Kernels.call(
                             "chunk_backward",
-                            gradient,
+                            slope == null ? gradient : gradient.mul(slope),
                             flat,
                             weight,
                             hiddenGradient,

@@ -11,8 +11,8 @@ public interface OptimizerWrapper {
      * Returns the changed optimizer.
      *
      * @param inner the optimizer to wrap
-     * @param gradients computes the clipped gradients of the current step anew, at the current
-     *     weights
+     * @param gradients computes the gradients of the current step anew, at the current weights: of
+     *     the task with penalties, projected and clipped, as the first ones were
      */
     Optimizer wrap(Optimizer inner, Gradients gradients);
 

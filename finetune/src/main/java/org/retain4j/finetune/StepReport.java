@@ -1,5 +1,7 @@
 package org.retain4j.finetune;
 
+import java.util.Map;
+
 /**
  * What happened in one step.
  *
@@ -14,6 +16,10 @@ package org.retain4j.finetune;
  * @param learningRate learning rate of the step
  * @param newTokens tokens of new data seen so far
  * @param replayedTokens tokens of old data seen so far
+ * @param tokens tokens of this step, padding not counted
+ * @param seconds how long the step took, without evaluations; the one value that is not the same in
+ *     a repeated run
+ * @param evaluation results of the evaluations after this step by name; empty when there were none
  */
 public record StepReport(
         long step,
@@ -25,4 +31,7 @@ public record StepReport(
         double gradientNorm,
         double learningRate,
         long newTokens,
-        long replayedTokens) {}
+        long replayedTokens,
+        long tokens,
+        double seconds,
+        Map<String, Double> evaluation) {}

@@ -1,6 +1,8 @@
 package org.retain4j.finetune;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
 
 /**
  * One sequence to train on.
@@ -11,8 +13,10 @@ import java.util.Arrays;
  * @param weights how much the prediction of each token counts, of the length of ids; the first one
  *     is 0, because nothing predicts the first token
  * @param replayed whether the row is old data, mixed in against forgetting
+ * @param starts where the examples of a packed row begin, ascending from 0; a token sees only its
+ *     own example, whose positions count from 0, and nothing predicts an example's first token
  */
-public record TrainRow(int[] ids, float[] weights, boolean replayed) {
+public record TrainRow(int[] ids, float[] weights, boolean replayed, int[] starts) {
 
     /**
      * Creates a row.
@@ -28,14 +32,59 @@ public record TrainRow(int[] ids, float[] weights, boolean replayed) {
                             + " and "
                             + weights.length);
         }
-        if (weights[0] != 0) {
-            throw new IllegalArgumentException("nothing predicts the first token of a row");
+        if (starts.length == 0 || starts[0] != 0) {
+            throw new IllegalArgumentException("the first example of a row begins at 0");
+        }
+        for (int i = 0; i < starts.length; i++) {
+            if (starts[i] >= ids.length || (i > 0 && starts[i] <= starts[i - 1])) {
+                throw new IllegalArgumentException(
+                        "examples of a row begin at "
+                                + Arrays.toString(starts)
+                                + ", which does not ascend below its "
+                                + ids.length
+                                + " tokens");
+            }
+            if (weights[starts[i]] != 0) {
+                throw new IllegalArgumentException("nothing predicts the first token of a row");
+            }
         }
         for (float weight : weights) {
             if (!(weight >= 0) || Float.isInfinite(weight)) {
                 throw new IllegalArgumentException("a token weight is " + weight);
             }
         }
+    }
+
+    /** Creates a row of a single example. */
+    public TrainRow(int[] ids, float[] weights, boolean replayed) {
+        this(ids, weights, replayed, new int[] {0});
+    }
+
+    /**
+     * Joins examples into one row in which none sees another.
+     *
+     * @throws IllegalArgumentException if there is none, or some are replayed and some are not
+     */
+    public static TrainRow packed(List<TrainRow> examples) {
+        int length = examples.stream().mapToInt(row -> row.ids.length).sum();
+        int[] ids = new int[length];
+        float[] weights = new float[length];
+        List<Integer> starts = new ArrayList<>();
+        int at = 0;
+        for (TrainRow row : examples) {
+            if (row.replayed != examples.get(0).replayed) {
+                throw new IllegalArgumentException("new and replayed examples share no row");
+            }
+            System.arraycopy(row.ids, 0, ids, at, row.ids.length);
+            System.arraycopy(row.weights, 0, weights, at, row.ids.length);
+            for (int start : row.starts) {
+                starts.add(at + start);
+            }
+            at += row.ids.length;
+        }
+        boolean replayed = !examples.isEmpty() && examples.get(0).replayed;
+        return new TrainRow(
+                ids, weights, replayed, starts.stream().mapToInt(Integer::intValue).toArray());
     }
 
     /** Creates a row of new data in which every token but the first counts 1. */
@@ -50,7 +99,7 @@ public record TrainRow(int[] ids, float[] weights, boolean replayed) {
 
     /** Returns the same row marked as replayed. */
     public TrainRow asReplayed() {
-        return new TrainRow(ids, weights, true);
+        return new TrainRow(ids, weights, true, starts);
     }
 
     /** Returns the sum of the weights. */

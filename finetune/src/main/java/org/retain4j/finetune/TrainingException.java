@@ -9,4 +9,9 @@ public final class TrainingException extends RuntimeException {
     public TrainingException(String message) {
         super(message);
     }
+
+    /** Creates an exception with a one-sentence message and its cause. */
+    public TrainingException(String message, Throwable cause) {
+        super(message, cause);
+    }
 }

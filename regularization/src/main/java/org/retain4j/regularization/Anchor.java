@@ -22,7 +22,8 @@ final class Anchor implements AutoCloseable {
 
     private final Penalty.Mode mode;
     private final double lambda;
-    private final Scope scope = Scope.unbound();
+    private Scope scope = Scope.unbound();
+    private boolean loaded;
     private final Map<String, Tensor> anchors = new LinkedHashMap<>();
     private List<Tensor> anchor = List.of();
     private List<Tensor> importance = List.of();
@@ -35,8 +36,12 @@ final class Anchor implements AutoCloseable {
         this.lambda = lambda;
     }
 
-    /** Takes the anchor, unless a resumed state brought one. */
+    /** Takes the anchor anew for each run, unless a resumed state brought one. */
     void start(List<Parameter> parameters, List<Tensor> weights) {
+        if (!loaded) {
+            forget();
+        }
+        loaded = false;
         importance = weights;
         List<Tensor> inOrder = new ArrayList<>();
         try (Scope copying = Scope.open()) {
@@ -113,10 +118,25 @@ final class Anchor implements AutoCloseable {
         return new StateDict(anchors, Map.of());
     }
 
+    private void forget() {
+        scope.close();
+        scope = Scope.unbound();
+        anchors.clear();
+        anchor = List.of();
+    }
+
     void load(StateDict state) {
+        forget();
+        loaded = true;
         try (Scope loading = Scope.open()) {
             state.tensors().forEach((name, value) -> anchors.put(name, scope.adopt(value.copy())));
         }
+    }
+
+    /** Returns the settings, which tell a penalty from another in a checkpoint. */
+    @Override
+    public String toString() {
+        return "[lambda=" + lambda + ", mode=" + mode + "]";
     }
 
     @Override

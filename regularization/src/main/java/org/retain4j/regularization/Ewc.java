@@ -78,6 +78,12 @@ public final class Ewc implements Penalty, AutoCloseable {
         anchor.load(state);
     }
 
+    /** Returns name and settings. */
+    @Override
+    public String toString() {
+        return "Ewc" + anchor;
+    }
+
     /** Frees the copy of the parameters; the importance stays with the caller. */
     @Override
     public void close() {

@@ -73,6 +73,12 @@ public final class L2Sp implements Penalty, AutoCloseable {
         anchor.load(state);
     }
 
+    /** Returns name and settings. */
+    @Override
+    public String toString() {
+        return "L2Sp" + anchor;
+    }
+
     /** Frees the copy of the parameters. */
     @Override
     public void close() {

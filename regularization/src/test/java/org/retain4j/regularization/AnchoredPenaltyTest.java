@@ -224,6 +224,18 @@ class AnchoredPenaltyTest {
         close(second);
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aSecondRunIsAnchoredWhereItBegins(boolean weighted) {
+        Penalty penalty = penalty(weighted, LAMBDA, Mode.GRADIENT);
+        penalty.start(parameters);
+        move();
+        assertThat(penalty.value(parameters)).isPositive();
+        penalty.start(parameters);
+        assertThat(penalty.value(parameters)).isZero();
+        close(penalty);
+    }
+
     private static StateDict copy(StateDict state) {
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         state.tensors().forEach((name, tensor) -> tensors.put(name, tensor.copy()));

@@ -144,6 +144,7 @@ class PenaltyParityTest {
                                     model.hidden(batch).reshape(length, -1),
                                     model.headWeight().value(),
                                     Tensor.of(uniforms, length),
+                                    0.0,
                                     6)
                             .toLongArray();
             List<Long> counted = new ArrayList<>();

@@ -1,4 +1,4 @@
-/** Training rows from texts. */
+/** Training data: reading, encoding with masks, caching, packing, order and mixtures. */
 @NullMarked
 package org.retain4j.finetune.data;
 

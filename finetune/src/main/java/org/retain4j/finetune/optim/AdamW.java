@@ -61,6 +61,11 @@ public final class AdamW implements Optimizer {
         }
 
         @Override
+        public Options withWeightDecay(double value) {
+            return new Options(beta1, beta2, epsilon, value, decayAll);
+        }
+
+        @Override
         public AdamW create(List<Parameter> parameters) {
             return new AdamW(parameters, this);
         }

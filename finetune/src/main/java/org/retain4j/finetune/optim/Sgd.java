@@ -42,6 +42,11 @@ public final class Sgd implements Optimizer {
         }
 
         @Override
+        public Options withWeightDecay(double value) {
+            return new Options(momentum, value);
+        }
+
+        @Override
         public Sgd create(List<Parameter> parameters) {
             return new Sgd(parameters, this);
         }

@@ -58,4 +58,61 @@ class ScheduleTest {
                 .isThrownBy(() -> Schedule.cosine(0, floor))
                 .withMessageContaining("min_lr_rate");
     }
+
+    @Test
+    void warmupStableDecayRisesStaysAndFallsToItsFloor() {
+        double[] expected = {0.2, 0.6, 1, 1, 1, 0.6};
+        assertThat(factors(Schedule.warmupStableDecay(2, 2, 0.2), 6))
+                .containsExactly(expected, within(1e-12));
+        assertThat(Schedule.warmupStableDecay(2, 2, 0.2).factor(6, 6)).isEqualTo(0.2);
+        assertThat(factors(Schedule.warmupStableDecay(1, 0, 0), 3)).containsExactly(0, 1, 1);
+        // too short for both phases: the decay begins after the warm-up and is cut off
+        assertThat(factors(Schedule.warmupStableDecay(2, 4, 0), 4))
+                .containsExactly(
+                        new double[] {0, 0.5, 1, 0.5 * (1 + Math.cos(Math.PI / 4))}, within(1e-12));
+    }
+
+    @Test
+    void aRunIsWarmedUpAgainFromWhereItEnded() {
+        assertThat(factors(Schedule.rewarmed(2, 0.1, Schedule.linear(0)), 6))
+                .containsExactly(new double[] {0.1, 0.55, 1, 0.75, 0.5, 0.25}, within(1e-12));
+    }
+
+    @Test
+    void aConstantRateMayWarmUp() {
+        assertThat(factors(Schedule.constant(2), 4)).containsExactly(0, 0.5, 1, 1);
+    }
+
+    @Test
+    void aWarmUpIsAShareOfTheStepsRoundedUp() {
+        assertThat(Schedule.warmupSteps(0.1, 101)).isEqualTo(11);
+        assertThat(Schedule.warmupSteps(0, 101)).isZero();
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Schedule.warmupSteps(1.5, 10))
+                .withMessageContaining("warmup_ratio");
+    }
+
+    @Test
+    void negativeStepsAreRefused() {
+        for (Runnable wrong :
+                new Runnable[] {
+                    () -> Schedule.linear(-1),
+                    () -> Schedule.cosine(-1, 0),
+                    () -> Schedule.constant(-1),
+                    () -> Schedule.warmupStableDecay(-1, 0, 0)
+                }) {
+            assertThatIllegalArgumentException()
+                    .isThrownBy(wrong::run)
+                    .withMessageContaining("warmup_steps must be 0 or more, is -1");
+        }
+        assertThatIllegalArgumentException()
+                .isThrownBy(() -> Schedule.warmupStableDecay(0, -1, 0))
+                .withMessageContaining("num_decay_steps");
+    }
+
+    @Test
+    void schedulesOfTheSameSettingsAreEqualAndPrintThem() {
+        assertThat(Schedule.cosine(2, 0.1)).isEqualTo(Schedule.cosine(2, 0.1));
+        assertThat(Schedule.cosine(2, 0.1)).hasToString("Cosine[warmupSteps=2, floor=0.1]");
+    }
 }

@@ -1,0 +1,149 @@
+package org.retain4j.finetune;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.tensor.Kernels;
+import org.retain4j.core.tensor.Random;
+import org.retain4j.core.tensor.Scope;
+import org.retain4j.core.tensor.Tensor;
+
+/** Computes the gradients of one step, and again for optimizers that ask for it. */
+final class StepGradients {
+
+    private final Trainer setup;
+    private final TrainOptions options;
+    private final List<Parameter> parameters;
+    private final LossGradient task;
+    private final Diagnosis diagnosis;
+    private List<TrainRow> rows = List.of();
+    private long step;
+    private double loss;
+    private double distillation;
+
+    StepGradients(Trainer setup, List<Parameter> parameters, LossGradient task) {
+        this.setup = setup;
+        this.options = setup.options;
+        this.parameters = parameters;
+        this.task = task;
+        this.diagnosis = new Diagnosis(setup.model, parameters);
+    }
+
+    /** Fetches the rows of a step, which counts from 0. */
+    void draw(long number) {
+        step = number;
+        int count = options.batchSize() * options.accumulation();
+        rows = setup.source.rows(number * count, count);
+        for (TokenWeight weight : setup.tokenWeights) {
+            rows = weight.weigh(rows);
+        }
+    }
+
+    List<TrainRow> rows() {
+        return rows;
+    }
+
+    double loss() {
+        return loss;
+    }
+
+    double distillation() {
+        return distillation;
+    }
+
+    /** As the first gradients of the step were, with penalties, projections and clipping. */
+    List<Tensor> again() {
+        double firstLoss = loss;
+        double firstDistillation = distillation;
+        List<Tensor> gradients = compute();
+        addPenaltyGradients(gradients);
+        setup.projections.forEach(projection -> projection.project(parameters, gradients));
+        clip(gradients);
+        loss = firstLoss;
+        distillation = firstDistillation;
+        return gradients;
+    }
+
+    List<Tensor> compute() {
+        double total = rows.stream().mapToDouble(TrainRow::totalWeight).sum();
+        if (!(total > 0)) {
+            throw new TrainingException(
+                    "step " + (step + 1) + ": no token of the batch counts; all are masked");
+        }
+        loss = 0;
+        distillation = 0;
+        List<Tensor> sum = List.of();
+        try (Scope scope = Scope.open()) {
+            for (int first = 0; first < rows.size(); first += options.batchSize()) {
+                int end = Math.min(rows.size(), first + options.batchSize());
+                try (Scope part = Scope.open()) {
+                    LossGradient.Result result =
+                            task.of(rows.subList(first, end), total, noise(first, end));
+                    loss += result.loss();
+                    distillation += result.distillation();
+                    List<Tensor> gradients = result.gradients();
+                    if (sum.isEmpty()) {
+                        sum = part.passOut(gradients);
+                    } else {
+                        Kernels.call("list_add_", sum, gradients, 1.0);
+                    }
+                }
+            }
+            if (!Double.isFinite(loss + distillation)) {
+                throw diagnosis.ofLoss(step, rows, Double.isFinite(loss) ? distillation : loss);
+            }
+            return scope.passOut(sum);
+        }
+    }
+
+    /** Uniform noise of NEFTune, a function of seed, step and row alone. */
+    private List<Tensor> noise(int first, int end) {
+        if (options.neftuneNoiseAlpha() == 0) {
+            return List.of();
+        }
+        int width = setup.model.spec().hiddenSize();
+        int tokens = 0;
+        for (TrainRow row : rows.subList(first, end)) {
+            tokens = Math.max(tokens, row.ids().length);
+        }
+        float[] values =
+                new float[Math.multiplyExact(Math.multiplyExact(end - first, tokens), width)];
+        for (int r = first; r < end; r++) {
+            int elements = rows.get(r).ids().length * width;
+            double size = options.neftuneNoiseAlpha() / Math.sqrt(elements);
+            Random random = Random.at(options.seed(), step, "neftune-" + r);
+            int at = (r - first) * tokens * width;
+            for (int i = 0; i < elements; i++) {
+                values[at + i] = (float) (size * (2 * random.nextDouble() - 1));
+            }
+        }
+        return List.of(Tensor.of(values, end - first, tokens, width).to(setup.model.device()));
+    }
+
+    /** Returns the norm of the penalty gradients over that of the task gradient. */
+    double addPenaltyGradients(List<Tensor> gradients) {
+        List<Penalty> joining = new ArrayList<>(setup.penalties);
+        joining.removeIf(penalty -> penalty.mode() != Penalty.Mode.GRADIENT);
+        if (joining.isEmpty()) {
+            return 0;
+        }
+        double own = Kernels.call("global_norm", gradients).item();
+        double added = 0;
+        for (Penalty penalty : joining) {
+            added += penalty.addGradient(parameters, gradients);
+        }
+        return own > 0 ? added / own : 0;
+    }
+
+    double clip(List<Tensor> gradients) {
+        Tensor norm = Kernels.call("global_norm", gradients);
+        double value = norm.item();
+        if (!Double.isFinite(value)) {
+            throw diagnosis.ofGradient(step, rows, gradients);
+        }
+        if (options.maxGradNorm() > 0) {
+            Kernels.call("clip_", gradients, norm, options.maxGradNorm());
+        }
+        return value;
+    }
+}

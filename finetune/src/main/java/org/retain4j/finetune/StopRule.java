@@ -1,0 +1,16 @@
+package org.retain4j.finetune;
+
+import java.util.Map;
+
+/** Decides after each evaluation whether the run goes on. */
+public interface StopRule extends Stateful {
+
+    /**
+     * Looks at the results of the evaluations.
+     *
+     * @param step number of the step just done, from 1
+     * @return why the run must stop, in a few words; empty to go on
+     * @throws IllegalArgumentException if a number that the rule needs is not among the results
+     */
+    String check(long step, Map<String, Double> evaluation);
+}

@@ -1,0 +1,216 @@
+package org.retain4j.finetune.checkpoint;
+
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.file.FileSystemException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import org.retain4j.core.io.SafetensorsFolder;
+import org.retain4j.core.io.TensorInfo;
+import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.tensor.DType;
+import org.retain4j.core.tensor.Scope;
+
+/**
+ * The checkpoints of a run: folders {@code checkpoint-STEP} that are whole or not there.
+ *
+ * <p>One holds the model as a Hugging Face folder, {@code optimizer.safetensors}, {@code
+ * plugins.safetensors} where a plug-in keeps tensors, and {@code state.json} with step, settings,
+ * numbers and the SHA-256 of every file. It is written under a temporary name, stored on disk
+ * (fsync) and renamed. Not safe for concurrent use on one folder.
+ */
+public final class Checkpoints {
+
+    private static final Pattern NAME = Pattern.compile("checkpoint-(\\d{1,18})");
+    private static final String TEMPORARY = ".checkpoint-";
+
+    private Checkpoints() {}
+
+    /** Returns the checkpoints of a run folder, oldest step first; none if there is no folder. */
+    public static List<Path> list(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return List.of();
+        }
+        try (Stream<Path> entries = Files.list(folder)) {
+            return entries.filter(path -> step(path) >= 0 && Files.isDirectory(path))
+                    .sorted(Comparator.comparingLong(Checkpoints::step))
+                    .toList();
+        }
+    }
+
+    /** Returns the checkpoint of the highest step, if there is one. */
+    public static Optional<Path> latest(Path folder) throws IOException {
+        List<Path> all = list(folder);
+        return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
+    }
+
+    private static long step(Path path) {
+        Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
+        return matcher.matches() ? Long.parseLong(matcher.group(1)) : -1;
+    }
+
+    /** Removes what a killed process left half written. */
+    public static void removeUnfinished(Path folder) throws IOException {
+        if (!Files.isDirectory(folder)) {
+            return;
+        }
+        List<Path> unfinished;
+        try (Stream<Path> entries = Files.list(folder)) {
+            unfinished =
+                    entries.filter(path -> String.valueOf(path.getFileName()).startsWith(TEMPORARY))
+                            .toList();
+        }
+        for (Path path : unfinished) {
+            delete(path);
+        }
+    }
+
+    /**
+     * Writes a checkpoint and removes those beyond the limit.
+     *
+     * @return its folder
+     * @throws IOException if it cannot be written; earlier checkpoints are then as they were
+     */
+    public static Path write(CheckpointOptions options, CausalLm model, RunState state)
+            throws IOException {
+        Path folder = options.folder();
+        Path target = folder.resolve("checkpoint-" + state.step());
+        Path temporary = folder.resolve(TEMPORARY + state.step() + "-" + UUID.randomUUID());
+        try (Scope scope = Scope.open()) {
+            Files.createDirectories(temporary);
+            model.save(temporary);
+            StateFile.write(temporary, state);
+            sync(temporary);
+            Path replaced = folder.resolve(TEMPORARY + "old-" + UUID.randomUUID());
+            if (Files.exists(target)) {
+                Files.move(target, replaced, StandardCopyOption.ATOMIC_MOVE);
+            }
+            Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
+            sync(folder);
+            delete(replaced);
+        } catch (IOException | RuntimeException | Error e) {
+            try {
+                delete(temporary);
+            } catch (IOException left) {
+                e.addSuppressed(left);
+            }
+            if (e instanceof FileSystemException plain) {
+                String reason = plain.getReason();
+                throw new IOException(
+                        "Cannot write "
+                                + target
+                                + ": "
+                                + (reason == null ? plain.toString() : reason)
+                                + "; check the disk and folder",
+                        plain);
+            }
+            throw e;
+        }
+        prune(options, state.step());
+        return target;
+    }
+
+    /**
+     * Reads a checkpoint into a model of the same shape.
+     *
+     * @param settings settings of the run that resumes, which must be those of the checkpoint
+     * @return the state, its tensors on the CPU and in the caller's scope
+     * @throws CheckpointException if it is missing or damaged, or of another run or model; the
+     *     model is then as it was, unless the disk fails while the weights are read
+     */
+    public static RunState read(Path checkpoint, CausalLm model, Map<String, String> settings)
+            throws CheckpointException {
+        try {
+            RunState state = StateFile.read(checkpoint, settings);
+            loadWeights(checkpoint, model);
+            return state;
+        } catch (CheckpointException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new CheckpointException("Cannot read " + checkpoint + ": " + e.getMessage(), e);
+        }
+    }
+
+    private static void loadWeights(Path checkpoint, CausalLm model) throws IOException {
+        try (SafetensorsFolder files = SafetensorsFolder.open(checkpoint)) {
+            for (Parameter parameter : model.parameters()) {
+                TensorInfo info = files.tensors().get(parameter.name());
+                long[] shape = parameter.value().shape();
+                if (info == null
+                        || !info.equals(
+                                new TensorInfo(
+                                        info.name(),
+                                        DType.FLOAT32,
+                                        Arrays.stream(shape).boxed().toList(),
+                                        info.begin(),
+                                        info.byteCount()))) {
+                    throw new CheckpointException(
+                            checkpoint
+                                    + " is of another model: "
+                                    + parameter.name()
+                                    + " is "
+                                    + (info == null ? "missing" : info.dtype() + " " + info.shape())
+                                    + " there and float32 "
+                                    + Arrays.toString(shape)
+                                    + " here");
+                }
+            }
+            for (Parameter parameter : model.parameters()) {
+                try (Scope scope = Scope.open()) {
+                    parameter
+                            .value()
+                            .detach()
+                            .copyInPlace(StateTensors.read(files, files.tensor(parameter.name())));
+                }
+            }
+        }
+    }
+
+    private static void prune(CheckpointOptions options, long step) throws IOException {
+        if (options.saveTotalLimit() == 0) {
+            return;
+        }
+        List<Path> done =
+                list(options.folder()).stream().filter(path -> step(path) <= step).toList();
+        for (Path old : done.subList(0, Math.max(0, done.size() - options.saveTotalLimit()))) {
+            // a deletion that is cut short must not leave something that looks like a checkpoint
+            Path going = options.folder().resolve(TEMPORARY + "old-" + UUID.randomUUID());
+            Files.move(old, going, StandardCopyOption.ATOMIC_MOVE);
+            delete(going);
+        }
+    }
+
+    /** Stores the entries of a folder where the file system can do that. */
+    private static void sync(Path folder) {
+        try (FileChannel entry = FileChannel.open(folder, StandardOpenOption.READ)) {
+            entry.force(true);
+        } catch (IOException unsupported) {
+            return;
+        }
+    }
+
+    private static void delete(Path path) throws IOException {
+        if (!Files.exists(path)) {
+            return;
+        }
+        List<Path> entries;
+        try (Stream<Path> walk = Files.walk(path)) {
+            entries = walk.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (Path entry : entries) {
+            Files.deleteIfExists(entry);
+        }
+    }
+}
