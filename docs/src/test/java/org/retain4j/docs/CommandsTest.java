@@ -9,6 +9,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -40,7 +43,7 @@ class CommandsTest {
     @MethodSource("commands")
     void theCommandWorks(String command) throws Exception {
         assumeTrue(Files.isExecutable(Path.of("/bin/sh")), "the launcher needs a POSIX shell");
-        List<String> words = new ArrayList<>(List.of(command.split("\\s+")));
+        List<String> words = words(command);
         words.set(0, Guides.ROOT.resolve("retain4j").toString());
         boolean measures = !command.contains("--help") && !command.contains("--list-methods");
         Path out = temp.resolve("out");
@@ -55,6 +58,11 @@ class CommandsTest {
             replace(words, "--batch-size", "1");
             replace(words, "--steps", "2");
         }
+        Path model = Guides.ROOT.resolve("core/src/test/resources/golden/models/llama");
+        copy(model, Files.createDirectory(temp.resolve("folder")));
+        Files.writeString(
+                temp.resolve("messages.json"), "[{\"role\":\"user\",\"content\":\"Hello\"}]");
+        Files.writeString(temp.resolve("texts.jsonl"), "{\"text\":\"Once upon a time\"}\n");
         ProcessBuilder builder = new ProcessBuilder(words).directory(temp.toFile());
         builder.environment().put("RETAIN4J_CLASSPATH", System.getProperty("java.class.path"));
         Path log = temp.resolve("log.txt");
@@ -83,6 +91,24 @@ class CommandsTest {
                         .filter(line -> !line.startsWith("set ") && !line.startsWith("cd "))
                         .toList();
         assertThat(ci).containsExactly("./mvnw verify");
+    }
+
+    /** Splits a command as a shell does that knows double quotes alone. */
+    private static List<String> words(String command) {
+        Matcher matcher = Pattern.compile("\"([^\"]*)\"|(\\S+)").matcher(command);
+        List<String> words = new ArrayList<>();
+        while (matcher.find()) {
+            words.add(matcher.group(1) != null ? matcher.group(1) : matcher.group(2));
+        }
+        return words;
+    }
+
+    private static void copy(Path from, Path to) throws IOException {
+        try (Stream<Path> files = Files.list(from)) {
+            for (Path file : files.toList()) {
+                Files.copy(file, to.resolve(file.getFileName()));
+            }
+        }
     }
 
     private static void replace(List<String> words, String option, String value) {
