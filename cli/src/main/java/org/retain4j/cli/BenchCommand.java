@@ -3,16 +3,21 @@ package org.retain4j.cli;
 import com.fasterxml.jackson.core.JsonProcessingException;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.bench.BenchmarkModel;
 import org.retain4j.cli.bench.GenerationBenchmark;
 import org.retain4j.cli.bench.TrainingBenchmark;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.model.ModelConfig;
+import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.TensorEngine;
+import org.retain4j.finetune.PhaseTimes;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
@@ -21,9 +26,9 @@ import picocli.CommandLine.Option;
 @Command(
         name = "bench",
         description = {
-            "Times full training steps (forward, backward, clipping, AdamW) of a model with random"
-                    + " weights on random tokens, or with --generate greedy decoding, and shows"
-                    + " the peak memory of the process.",
+            "Times full training steps (forward, backward, clipping, AdamW) of a model on random"
+                    + " tokens and the shares of their parts, or with --generate greedy decoding,"
+                    + " and shows the peak memory of the process.",
             ""
         },
         optionListHeading = "Options:%n",
@@ -38,6 +43,7 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  retain4j bench",
             "  retain4j bench --batch-size 1 --max-length 1024 --gradient-checkpointing",
+            "  retain4j bench --model SmolLM2-135M-Instruct --steps 10",
             "  retain4j bench --generate 64 --max-length 32 --batch-size 1",
             "  retain4j bench --config SmolLM2-135M/config.json --json"
         })
@@ -45,12 +51,31 @@ final class BenchCommand implements Callable<Integer> {
 
     private static final JsonMapper JSON = new JsonMapper();
 
+    /** In the order of a step. */
+    private static final Map<PhaseTimes.Phase, String> PARTS = new LinkedHashMap<>();
+
+    static {
+        PARTS.put(PhaseTimes.Phase.DATA, "data");
+        PARTS.put(PhaseTimes.Phase.FORWARD, "forward");
+        PARTS.put(PhaseTimes.Phase.LOSS, "loss head");
+        PARTS.put(PhaseTimes.Phase.BACKWARD, "backward");
+        PARTS.put(PhaseTimes.Phase.METHODS, "clipping");
+        PARTS.put(PhaseTimes.Phase.OPTIMIZER, "optimizer");
+        PARTS.put(PhaseTimes.Phase.REST, "everything else");
+    }
+
     private final Console console;
+
+    @Option(
+            names = {"-m", "--model"},
+            paramLabel = ModelOptions.LABEL,
+            description = "Model to measure. Default: the shape of SmolLM2-135M, random weights.")
+    private @Nullable String model;
 
     @Option(
             names = "--config",
             paramLabel = "FILE",
-            description = "The config.json of a model. Default: the shape of SmolLM2-135M.")
+            description = "The config.json of a model, to measure its shape with random weights.")
     private @Nullable String config;
 
     @Option(
@@ -105,31 +130,47 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        ModelConfig shape =
-                config == null
-                        ? TrainingBenchmark.smolLm2()
-                        : ModelConfig.read(Inputs.path("--config", config));
         try {
             Precision with = Precision.parse(precision, TensorEngine.defaultDevice());
+            BenchmarkModel measured = model(with);
             if (generate != null) {
                 console.result(
                         generation(
                                 new GenerationBenchmark(
-                                        shape, batchSize, maxLength, generate, steps, with)));
+                                        measured, batchSize, maxLength, generate, steps),
+                                with));
                 return ExitCode.OK;
             }
             TrainingBenchmark benchmark =
                     new TrainingBenchmark(
-                            shape, batchSize, maxLength, steps, gradientCheckpointing, with);
+                            measured, batchSize, maxLength, steps, gradientCheckpointing);
             TrainingBenchmark.Result result = benchmark.run();
-            console.result(json ? line(result) : table(benchmark, result));
+            console.result(json ? line(benchmark, result) : table(benchmark, with, result));
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
         return ExitCode.OK;
     }
 
-    private String generation(GenerationBenchmark benchmark) throws IOException {
+    private BenchmarkModel model(Precision with) throws IOException {
+        if (model == null) {
+            return BenchmarkModel.random(
+                    config == null
+                            ? BenchmarkModel.smolLm2()
+                            : ModelConfig.read(Inputs.path("--config", config)),
+                    with);
+        }
+        if (config != null) {
+            throw new UsageException("--model and --config name two models; give one of them");
+        }
+        if (model.equals(Pretrained.EMBEDDED)) {
+            return () -> Pretrained.load(Pretrained.EMBEDDED, TensorEngine.defaultDevice(), with);
+        }
+        Path folder = ModelOptions.locate(console, model);
+        return () -> Pretrained.load(folder, TensorEngine.defaultDevice(), with);
+    }
+
+    private String generation(GenerationBenchmark benchmark, Precision with) throws IOException {
         GenerationBenchmark.Result result = benchmark.run();
         if (json) {
             Map<String, Object> values = new LinkedHashMap<>();
@@ -151,19 +192,24 @@ final class BenchCommand implements Callable<Integer> {
                 benchmark.batch(),
                 benchmark.newTokens(),
                 benchmark.promptTokens(),
-                benchmark.precision(),
+                with,
                 result.tokensPerSecond(),
                 benchmark.repeats() - 1,
                 result.peakMegabytes());
     }
 
-    private static String line(TrainingBenchmark.Result result) throws JsonProcessingException {
+    private static String line(TrainingBenchmark benchmark, TrainingBenchmark.Result result)
+            throws JsonProcessingException {
         Map<String, Object> values = new LinkedHashMap<>();
         values.put("program", "retain4j libtorch " + TensorEngine.libtorchVersion());
         values.put("wall_seconds", rounded(result.wallSeconds()));
         values.put("cpu_seconds", rounded(result.cpuSeconds()));
+        values.put("tokens_per_second", rounded(tokensPerSecond(benchmark, result)));
         values.put("peak_megabytes", Math.round(result.peakMegabytes()));
         values.put("loss", rounded(result.loss()));
+        Map<String, Double> shares = new LinkedHashMap<>();
+        PARTS.forEach((phase, name) -> shares.put(name.replace(' ', '_'), share(result, phase)));
+        values.put("shares", shares);
         return JSON.writeValueAsString(values) + "\n";
     }
 
@@ -171,10 +217,11 @@ final class BenchCommand implements Callable<Integer> {
         return Math.round(value * 1000) / 1000.0;
     }
 
-    private static String table(TrainingBenchmark benchmark, TrainingBenchmark.Result result) {
+    private static String table(
+            TrainingBenchmark benchmark, Precision with, TrainingBenchmark.Result result) {
         return String.format(
-                Locale.ROOT,
-                """
+                        Locale.ROOT,
+                        """
                 parameters            %,d
                 rows x tokens         %d x %d
                 precision             %s
@@ -182,14 +229,37 @@ final class BenchCommand implements Callable<Integer> {
                 tokens a second       %.0f
                 peak memory           %.0f MB
                 """,
-                result.parameters(),
-                benchmark.batch(),
-                benchmark.tokens(),
-                benchmark.precision(),
-                result.wallSeconds(),
-                result.cpuSeconds(),
-                benchmark.steps() - 1,
-                benchmark.batch() * benchmark.tokens() / result.wallSeconds(),
-                result.peakMegabytes());
+                        result.parameters(),
+                        benchmark.batch(),
+                        benchmark.tokens(),
+                        with,
+                        result.wallSeconds(),
+                        result.cpuSeconds(),
+                        benchmark.steps() - 1,
+                        tokensPerSecond(benchmark, result),
+                        result.peakMegabytes())
+                + shares(result);
+    }
+
+    private static double tokensPerSecond(
+            TrainingBenchmark benchmark, TrainingBenchmark.Result result) {
+        return benchmark.batch() * benchmark.tokens() / result.wallSeconds();
+    }
+
+    private static String shares(TrainingBenchmark.Result result) {
+        StringBuilder lines = new StringBuilder("share of the time\n");
+        PARTS.forEach(
+                (phase, name) ->
+                        lines.append(
+                                String.format(
+                                        Locale.ROOT,
+                                        "  %-19s %5.1f %%%n",
+                                        name,
+                                        100 * share(result, phase))));
+        return lines.toString();
+    }
+
+    private static double share(TrainingBenchmark.Result result, PhaseTimes.Phase phase) {
+        return rounded(result.shares().getOrDefault(phase, 0.0));
     }
 }

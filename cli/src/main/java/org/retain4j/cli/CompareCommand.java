@@ -12,6 +12,7 @@ import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.compare.Comparison;
 import org.retain4j.cli.compare.ComparisonOptions;
 import org.retain4j.cli.compare.ComparisonProgress;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.evaluation.report.ComparisonResult;
 import org.retain4j.evaluation.report.TextTable;
@@ -168,7 +169,7 @@ final class CompareCommand implements Callable<Integer> {
     private RunFolder folder(LocalDateTime time) throws IOException {
         return out == null
                 ? RunFolder.create(defaultParent, time)
-                : RunFolder.create(Inputs.path("--out", out));
+                : RunFolder.create("--out", Inputs.path("--out", out));
     }
 
     private ComparisonResult run(ComparisonOptions options, RunFolder folder) throws IOException {

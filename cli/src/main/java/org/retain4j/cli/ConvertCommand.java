@@ -6,6 +6,7 @@ import java.nio.file.Path;
 import java.util.concurrent.Callable;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.ByteSize;
 import org.retain4j.core.model.ModelSource;
 import org.retain4j.core.tensor.DType;

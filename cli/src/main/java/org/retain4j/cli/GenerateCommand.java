@@ -10,6 +10,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.generate.Generation;
 import org.retain4j.core.generate.GenerationConfig;
 import org.retain4j.core.generate.Generator;

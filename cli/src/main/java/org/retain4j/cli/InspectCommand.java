@@ -3,10 +3,15 @@ package org.retain4j.cli;
 import com.fasterxml.jackson.databind.SerializationFeature;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Locale;
 import java.util.concurrent.Callable;
+import java.util.stream.Stream;
 import org.retain4j.cli.inspect.InspectionText;
 import org.retain4j.cli.inspect.ModelFacts;
 import org.retain4j.cli.inspect.ModelInspector;
+import org.retain4j.core.model.Pretrained;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
@@ -16,7 +21,7 @@ import picocli.CommandLine.Parameters;
 @Command(
         name = "inspect",
         description = {
-            "Shows what a model folder, an adapter folder or a .gguf or .safetensors file holds:"
+            "Shows what a model, an adapter folder or a .gguf or .safetensors file holds:"
                     + " configuration, tokenizer, parameters and tensors. Reads headers only.",
             ""
         },
@@ -26,13 +31,15 @@ import picocli.CommandLine.Parameters;
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {
             "0:shown",
-            "1:a file is missing or not valid; the message says which and what to do",
+            "1:a file is missing or not valid, the tokenizer included; the message says which and what"
+                    + " to do",
             "2:wrong usage"
         },
         footer = {
             "",
             "Examples:",
             "  retain4j inspect SmolLM2-135M",
+            "  retain4j inspect " + Pretrained.EMBEDDED,
             "  retain4j inspect model.gguf --tensors",
             "  retain4j inspect adapter --json"
         })
@@ -45,9 +52,14 @@ final class InspectCommand implements Callable<Integer> {
 
     @Parameters(
             index = "0",
-            paramLabel = "PATH",
-            description = "Model folder, adapter folder, .gguf or .safetensors file.")
-    private String path = "";
+            paramLabel = ModelOptions.LABEL,
+            description =
+                    "Model or adapter folder, .gguf or .safetensors file, name on the Hugging Face"
+                            + " hub such as HuggingFaceTB/SmolLM2-135M[@REVISION], which is"
+                            + " downloaded, or "
+                            + Pretrained.EMBEDDED
+                            + ".")
+    private String name = "";
 
     @Option(
             names = "--tensors",
@@ -63,11 +75,38 @@ final class InspectCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        ModelFacts facts = ModelInspector.inspect(Inputs.path("PATH", path));
+        ModelFacts facts = facts();
         console.result(
                 json
                         ? JSON.writeValueAsString(facts) + "\n"
                         : InspectionText.render(facts, tensors));
+        if (facts.tokenizerError() != null) {
+            throw new IOException(facts.tokenizerError());
+        }
         return ExitCode.OK;
+    }
+
+    private ModelFacts facts() throws IOException {
+        Path path = Inputs.path(ModelOptions.LABEL, name);
+        if (name.equals(Pretrained.EMBEDDED)) {
+            return embedded();
+        }
+        boolean file = Files.exists(path) || name.toLowerCase(Locale.ROOT).endsWith(".safetensors");
+        return ModelInspector.inspect(file ? path : ModelOptions.locate(console, name));
+    }
+
+    private static ModelFacts embedded() throws IOException {
+        Path folder = Files.createTempDirectory("retain4j-inspect");
+        try {
+            Pretrained.writeEmbedded(folder);
+            return ModelInspector.inspect(folder).withPath(Pretrained.EMBEDDED);
+        } finally {
+            try (Stream<Path> files = Files.list(folder)) {
+                for (Path file : files.toList()) {
+                    Files.delete(file);
+                }
+            }
+            Files.delete(folder);
+        }
     }
 }

@@ -52,6 +52,7 @@ public final class Main {
         CommandLine line =
                 new CommandLine(root)
                         .addSubcommand(compare)
+                        .addSubcommand(new FinetuneCommand(console))
                         .addSubcommand(new GenerateCommand(console))
                         .addSubcommand(new ChatCommand(console))
                         .addSubcommand(new ScoreCommand(console))

@@ -7,6 +7,8 @@ import java.util.Set;
 import java.util.stream.Collectors;
 import org.retain4j.cli.compare.MethodInfo;
 import org.retain4j.cli.compare.Methods;
+import org.retain4j.cli.usage.DidYouMean;
+import org.retain4j.cli.usage.UsageException;
 
 /** Checks the names given to {@code --methods}, and lists the names there are. */
 final class MethodChoice {

@@ -3,6 +3,7 @@ package org.retain4j.cli;
 import java.io.IOException;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.hub.DownloadListener;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.text.ChatRequest;
 

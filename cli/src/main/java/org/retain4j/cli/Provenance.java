@@ -31,7 +31,7 @@ final class Provenance {
         Map<String, Object> run = new LinkedHashMap<>();
         run.put("command", commandLine);
         run.put("workingFolder", Path.of("").toAbsolutePath().toString());
-        run.put("versions", versions(result));
+        run.put("versions", versions(result.retain4jVersion()));
         run.put("options", options(options));
         run.put("inputs", inputs);
         run.put("settings", result.settings());
@@ -43,9 +43,20 @@ final class Provenance {
         return run;
     }
 
-    private static Map<String, Object> versions(ComparisonResult result) {
+    /** Returns what every run.json tells of a run that begins now. */
+    static Map<String, Object> of(List<String> commandLine, OffsetDateTime started) {
+        Map<String, Object> run = new LinkedHashMap<>();
+        run.put("command", commandLine);
+        run.put("workingFolder", Path.of("").toAbsolutePath().toString());
+        run.put("versions", versions(Versions.retain4j()));
+        run.put("machine", machine());
+        run.put("started", started.truncatedTo(ChronoUnit.SECONDS).toString());
+        return run;
+    }
+
+    private static Map<String, Object> versions(String retain4j) {
         Map<String, Object> versions = new LinkedHashMap<>();
-        versions.put("retain4j", result.retain4jVersion());
+        versions.put("retain4j", retain4j);
         versions.put("djl", TensorEngine.djlVersion());
         versions.put("libtorch", TensorEngine.libtorchVersion());
         versions.put("java", Versions.java());

@@ -1,5 +1,6 @@
 package org.retain4j.cli;
 
+import org.retain4j.cli.usage.UsageException;
 import picocli.CommandLine;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Option;

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.stream.Stream;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.evaluation.report.ComparisonJson;
 import org.retain4j.evaluation.report.ComparisonResult;
@@ -36,6 +37,7 @@ final class RunFolder implements AutoCloseable {
     private static final DateTimeFormatter NAME =
             DateTimeFormatter.ofPattern("yyyy-MM-dd_HH-mm-ss", Locale.ROOT);
     private static final Logger LOG = LoggerFactory.getLogger(RunFolder.class);
+    private static final String OPTION = "--out";
     private static final int SAME_SECOND = 100;
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
@@ -52,25 +54,26 @@ final class RunFolder implements AutoCloseable {
     /**
      * Creates the folder with its parents, or takes an empty one.
      *
+     * @param option what named the folder, for messages
      * @throws UsageException if it is a file, has contents, or cannot be created or written to
      */
-    static RunFolder create(Path folder) throws IOException {
+    static RunFolder create(String option, Path folder) throws IOException {
         Path absolute = folder.toAbsolutePath().normalize();
         if (Files.isDirectory(absolute)) {
             if (!Files.isWritable(absolute) || !Files.isReadable(absolute)) {
-                throw unusable(folder, "is not writable");
+                throw unusable(option, folder, "is not writable");
             }
             try (Stream<Path> contents = Files.list(absolute)) {
                 if (contents.findAny().isPresent()) {
-                    throw unusable(folder, "already exists and is not empty");
+                    throw unusable(option, folder, "already exists and is not empty");
                 }
             }
             return new RunFolder(folder, List.of());
         }
         if (Files.exists(absolute)) {
-            throw unusable(folder, "is a file");
+            throw unusable(option, folder, "is a file");
         }
-        return new RunFolder(folder, createWithParents(folder, absolute));
+        return new RunFolder(folder, createWithParents(option, folder, absolute));
     }
 
     /** Creates a folder named by the time, with a number behind it if that name is taken. */
@@ -80,15 +83,17 @@ final class RunFolder implements AutoCloseable {
             Path folder = parent.resolve(name);
             try {
                 return new RunFolder(
-                        folder, createWithParents(folder, folder.toAbsolutePath().normalize()));
+                        folder,
+                        createWithParents(OPTION, folder, folder.toAbsolutePath().normalize()));
             } catch (FileAlreadyExistsException taken) {
                 LOG.debug("{} is the folder of another run of this second", folder);
             }
         }
-        throw unusable(parent, "has too many folders of this second");
+        throw unusable(OPTION, parent, "has too many folders of this second");
     }
 
-    private static List<Path> createWithParents(Path folder, Path absolute) throws IOException {
+    private static List<Path> createWithParents(String option, Path folder, Path absolute)
+            throws IOException {
         List<Path> missing = new ArrayList<>();
         for (Path path = absolute; path != null && !Files.exists(path); path = path.getParent()) {
             missing.add(path);
@@ -107,9 +112,10 @@ final class RunFolder implements AutoCloseable {
         } catch (FileAlreadyExistsException e) {
             throw e;
         } catch (AccessDeniedException e) {
-            throw unusable(folder, "cannot be created, permission denied");
+            throw unusable(option, folder, "cannot be created, permission denied");
         } catch (FileSystemException e) {
             throw unusable(
+                    option,
                     folder,
                     "cannot be created"
                             + (e.getReason() == null
@@ -118,9 +124,14 @@ final class RunFolder implements AutoCloseable {
         }
     }
 
-    private static UsageException unusable(Path folder, String why) {
+    private static UsageException unusable(String option, Path folder, String why) {
         return new UsageException(
-                "--out: " + folder + " " + why + ", choose a new or empty folder that is writable");
+                option
+                        + ": "
+                        + folder
+                        + " "
+                        + why
+                        + ", choose a new or empty folder that is writable");
     }
 
     /** Returns the folder as it was given. */

@@ -3,6 +3,7 @@ package org.retain4j.cli;
 import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.generate.GenerationConfig;
 import org.retain4j.core.generate.Sampling;
 import org.retain4j.core.model.CausalLm;

@@ -10,6 +10,7 @@ import java.util.Locale;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.score.ScoreJob;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.evaluation.scoring.TokenScorer;

@@ -17,6 +17,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.text.ChatRendering;
 import org.retain4j.core.text.ChatRequest;
 import org.retain4j.core.text.ChatTemplate;

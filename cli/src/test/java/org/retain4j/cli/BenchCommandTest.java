@@ -1,6 +1,7 @@
 package org.retain4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -48,6 +49,23 @@ class BenchCommandTest {
         JsonNode figures = new ObjectMapper().readTree(run.out());
         assertThat(figures.get("wall_seconds").asDouble()).isNotNegative();
         assertThat(figures.get("cpu_seconds").asDouble()).isNotNegative();
+        assertThat(figures.get("tokens_per_second").asDouble()).isPositive();
+        double shares = 0;
+        for (JsonNode share : figures.get("shares")) {
+            assertThat(share.asDouble()).isBetween(0.0, 1.0);
+            shares += share.asDouble();
+        }
+        assertThat(shares).isCloseTo(1, within(0.01));
+        assertThat(figures.get("shares").fieldNames())
+                .toIterable()
+                .containsExactly(
+                        "data",
+                        "forward",
+                        "loss_head",
+                        "backward",
+                        "clipping",
+                        "optimizer",
+                        "everything_else");
         // random weights: about as good as guessing among 32 tokens
         assertThat(figures.get("loss").asDouble()).isBetween(3.0, 4.0);
     }
@@ -68,6 +86,28 @@ class BenchCommandTest {
         assertThat(run.exit()).as(run.err()).isZero();
         // 32x8 embedding, 2 blocks of 4x8x8 + 3x8x16 + 2x8, final norm
         assertThat(run.out()).contains("parameters            1,576").contains("3 x 8");
+        assertThat(run.out()).contains("share of the time", "  backward  ", "  everything else  ");
+    }
+
+    @Test
+    void aModelIsMeasuredWithItsOwnWeights() throws IOException {
+        Invocation run =
+                Invocation.of(
+                        "bench",
+                        "--model",
+                        "embedded:stories260K",
+                        "--max-length",
+                        "8",
+                        "--steps",
+                        "2",
+                        "--json");
+        assertThat(run.exit()).as(run.err()).isZero();
+        // trained weights on random tokens: worse than guessing among its 512
+        assertThat(new ObjectMapper().readTree(run.out()).get("loss").asDouble())
+                .isGreaterThan(Math.log(512));
+        Invocation both = Invocation.of("bench", "--model", "x", "--config", config);
+        assertThat(both.exit()).isEqualTo(2);
+        assertThat(both.err()).contains("--model and --config");
     }
 
     @ParameterizedTest

@@ -55,6 +55,38 @@ class LauncherTest {
     }
 
     @Test
+    void memorySettingsAreAddedToThoseOfTheUser() throws Exception {
+        Path home = Files.createDirectories(folder.resolve("jdk/bin")).getParent();
+        Files.writeString(home.resolve("release"), "JAVA_VERSION=\"17\"\n");
+        executable(home.resolve("bin/java"), "echo \"$GLIBC_TUNABLES $OMP_WAIT_POLICY\"\n");
+        String own = "glibc.malloc.hugetlb=1";
+        for (Map.Entry<String, String> entry :
+                Map.of(
+                                "",
+                                own,
+                                "glibc.malloc.check=3",
+                                "glibc.malloc.check=3:" + own,
+                                "glibc.malloc.hugetlb=0",
+                                "glibc.malloc.hugetlb=0")
+                        .entrySet()) {
+            Invocation run =
+                    launch(
+                            Map.of(
+                                    "RETAIN4J_CLASSPATH",
+                                    CLASS_PATH,
+                                    "JAVA_HOME",
+                                    home.toString(),
+                                    "GLIBC_TUNABLES",
+                                    entry.getKey(),
+                                    "OMP_WAIT_POLICY",
+                                    ""),
+                            launcher.toString(),
+                            "-V");
+            assertThat(run.out()).isEqualTo(entry.getValue() + " PASSIVE\n");
+        }
+    }
+
+    @Test
     void helpAndMistakesNeedNoLibtorch() throws Exception {
         Map<String, String> broken =
                 Map.of("RETAIN4J_CLASSPATH", CLASS_PATH, "PYTORCH_LIBRARY_PATH", folder.toString());

@@ -11,6 +11,7 @@ import java.time.LocalDateTime;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.retain4j.cli.usage.UsageException;
 
 /** A run folder is new or empty, and disappears again if nothing was written. */
 class RunFolderTest {
@@ -33,16 +34,16 @@ class RunFolderTest {
     @Test
     void closingRemovesOnlyWhatCreatingMade() throws IOException {
         Path existing = Files.createDirectory(parent.resolve("existing"));
-        RunFolder.create(existing).close();
+        RunFolder.create("--out", existing).close();
         assertThat(existing).isDirectory();
 
-        RunFolder.create(existing.resolve("a/b")).close();
+        RunFolder.create("--out", existing.resolve("a/b")).close();
         assertThat(existing).isEmptyDirectory();
     }
 
     @Test
     void closingKeepsWhatWasWritten() throws IOException {
-        try (RunFolder folder = RunFolder.create(parent.resolve("a/b"))) {
+        try (RunFolder folder = RunFolder.create("--out", parent.resolve("a/b"))) {
             assertThat(folder.write(Invocation.result("model"), Map.of("seed", 1))).hasSize(4);
         }
         assertThat(parent.resolve("a/b/run.json")).content().isEqualTo("{\n  \"seed\" : 1\n}\n");
@@ -58,10 +59,10 @@ class RunFolderTest {
         Path locked = Files.createDirectory(parent.resolve("locked"));
         assumeFalse(!locked.toFile().setWritable(false) || Files.isWritable(locked));
 
-        assertThatThrownBy(() -> RunFolder.create(locked))
+        assertThatThrownBy(() -> RunFolder.create("--out", locked))
                 .isInstanceOf(UsageException.class)
                 .hasMessageStartingWith("--out: " + locked + " is not writable");
-        assertThatThrownBy(() -> RunFolder.create(locked.resolve("x/y")))
+        assertThatThrownBy(() -> RunFolder.create("--out", locked.resolve("x/y")))
                 .isInstanceOf(UsageException.class)
                 .hasMessageStartingWith("--out: " + locked.resolve("x/y") + " cannot be created");
     }

@@ -58,6 +58,12 @@ class CommandsTest {
             replace(words, "--batch-size", "1");
             replace(words, "--steps", "2");
         }
+        if (words.contains("finetune")) {
+            run();
+            if (words.contains("run.yaml")) {
+                words.addAll(List.of("--set", "max_steps=2"));
+            }
+        }
         Path model = Guides.ROOT.resolve("core/src/test/resources/golden/models/llama");
         copy(model, Files.createDirectory(temp.resolve("folder")));
         Files.writeString(
@@ -77,6 +83,22 @@ class CommandsTest {
             assertThat(out.resolve("results.json")).isNotEmptyFile();
             assertThat(out.resolve("report.html")).isNotEmptyFile();
             assertThat(out.resolve("run.json")).isNotEmptyFile();
+        }
+    }
+
+    /** Writes the run.yaml of the guide and the texts that it names. */
+    private void run() throws IOException {
+        Path guide = Guides.ROOT.resolve("docs/finetune.md");
+        List<String> yaml = Guides.fences(Files.readString(guide), "yaml").get(0);
+        Files.write(temp.resolve("run.yaml"), yaml);
+        Path texts =
+                Guides.ROOT.resolve("core/src/main/resources/org/retain4j/core/embedded/texts");
+        for (String[] text :
+                new String[][] {
+                    {"plays.txt", "tinyshakespeare.heldout.txt"},
+                    {"stories.txt", "tinystories.heldout.txt"}
+                }) {
+            Files.copy(texts.resolve(text[1]), temp.resolve(text[0]));
         }
     }
 

@@ -7,6 +7,7 @@ import org.retain4j.core.model.TokenBatch;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.nn.Taps;
 import org.retain4j.core.tensor.Autograd;
+import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
 
@@ -49,6 +50,31 @@ final class Diagnosis {
                         + " is not finite, "
                         + where(step, rows)
                         + advice());
+    }
+
+    /**
+     * Checks the weights that an update left, before they are saved over others.
+     *
+     * @param done steps done, the last of which made the weights
+     * @throws TrainingException if one is not finite
+     */
+    void requireFiniteWeights(long done) {
+        try (Scope scope = Scope.open()) {
+            if (Kernels.call("global_norm", Parameter.values(parameters)).allFinite()) {
+                return;
+            }
+        }
+        for (Parameter weight : parameters) {
+            if (!weight.value().allFinite()) {
+                throw new TrainingException(
+                        "step "
+                                + done
+                                + ": the weight "
+                                + weight.name()
+                                + " is not finite after the update; it is not saved"
+                                + advice());
+            }
+        }
     }
 
     private static String advice() {

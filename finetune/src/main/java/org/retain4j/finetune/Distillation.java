@@ -16,4 +16,19 @@ public interface Distillation extends Stateful {
      * @return one element
      */
     Tensor accumulate(LogitChunk chunk, Tensor teacherLogits);
+
+    /**
+     * Puts the teacher into the state in which it teaches, until the result is closed: nothing
+     * unless the teacher is the trained model itself with its adapters turned off.
+     */
+    default Teaching teaching() {
+        return () -> {};
+    }
+
+    /** A time in which a model is the teacher. */
+    interface Teaching extends AutoCloseable {
+        /** Ends it. */
+        @Override
+        void close();
+    }
 }

@@ -23,7 +23,6 @@ public final class LossGradient {
     private final List<Distillation> distillations;
     private final LossHead head;
     private final boolean checkpointing;
-    private final int headIndex;
     private final @Nullable PhaseTimes times;
 
     /**
@@ -56,7 +55,6 @@ public final class LossGradient {
         this.distillations = List.copyOf(distillations);
         this.head = new LossHead(objective, this.distillations, lossChunk);
         this.checkpointing = gradientCheckpointing;
-        this.headIndex = this.parameters.indexOf(model.headWeight());
     }
 
     /**
@@ -74,11 +72,16 @@ public final class LossGradient {
      * @param divisor what the token weights are divided by: their sum for a mean, 1 for a sum
      */
     public Result of(List<TrainRow> rows, double divisor) {
-        return of(rows, divisor, List.of());
+        return of(rows, divisor, List.of(), null);
     }
 
-    /** Computes loss and gradients of rows with noise added to their embeddings, or none. */
-    Result of(List<TrainRow> rows, double divisor, List<Tensor> noise) {
+    /**
+     * Computes loss and gradients of rows.
+     *
+     * @param noise added to their embeddings, or none
+     * @param dropoutSeed seed of the dropout of adapters; null for none
+     */
+    Result of(List<TrainRow> rows, double divisor, List<Tensor> noise, @Nullable Long dropoutSeed) {
         TokenBatch batch =
                 TokenBatch.packed(
                         rows.stream().map(TrainRow::ids).toList(),
@@ -97,7 +100,7 @@ public final class LossGradient {
                 weights[at] = counted ? (float) (row.weights()[next] / divisor) : 0;
             }
         }
-        return of(batch, targets, weights, noise);
+        return of(batch, targets, weights, noise, dropoutSeed);
     }
 
     /**
@@ -108,31 +111,42 @@ public final class LossGradient {
      * @param weights share of each position in the loss
      */
     public Result of(TokenBatch batch, long[] targets, float[] weights) {
-        return of(batch, targets, weights, List.of());
+        return of(batch, targets, weights, List.of(), null);
     }
 
-    private Result of(TokenBatch batch, long[] targets, float[] weights, List<Tensor> noise) {
+    private Result of(
+            TokenBatch batch,
+            long[] targets,
+            float[] weights,
+            List<Tensor> noise,
+            @Nullable Long dropoutSeed) {
         try (Scope scope = Scope.open()) {
             PhaseTimes.Phase before = enter(PhaseTimes.Phase.FORWARD);
-            List<Tensor> teacherHidden = new ArrayList<>();
+            List<LossHead.Scorer> teachers = new ArrayList<>();
             for (Distillation method : distillations) {
-                teacherHidden.add(method.teacher().hidden(batch));
+                try (Distillation.Teaching time = method.teaching()) {
+                    CausalLm teacher = method.teacher();
+                    teachers.add(
+                            new LossHead.Scorer(
+                                    teacher, teacher.hidden(batch), teacher.headMatrix()));
+                }
             }
-            TrainingPass pass = TrainingPass.run(model, batch, parameters, checkpointing, noise);
+            TrainingPass pass =
+                    TrainingPass.run(model, batch, parameters, checkpointing, noise, dropoutSeed);
+            boolean headIsTrained = pass.headIsTrained();
             enter(PhaseTimes.Phase.LOSS);
             LossHead.Result result =
                     head.compute(
-                            model,
-                            pass.hidden(),
-                            teacherHidden,
+                            new LossHead.Scorer(model, pass.hidden(), pass.headMatrix()),
+                            teachers,
                             Tensor.of(targets, targets.length).to(model.device()),
                             Tensor.of(weights, weights.length).to(model.device()),
-                            headIndex >= 0);
+                            headIsTrained);
             enter(PhaseTimes.Phase.BACKWARD);
-            List<Tensor> gradients = pass.backward(result.hiddenGradient());
-            if (headIndex >= 0) {
-                gradients.get(headIndex).addInPlace(result.headGradient().get(0), 1);
-            }
+            List<Tensor> gradients =
+                    headIsTrained
+                            ? pass.backward(result.hiddenGradient(), result.headGradient().get(0))
+                            : pass.backward(result.hiddenGradient());
             enter(before);
             return new Result(result.loss(), result.distillation(), scope.passOut(gradients));
         }

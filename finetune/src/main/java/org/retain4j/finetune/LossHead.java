@@ -1,6 +1,5 @@
 package org.retain4j.finetune;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.tensor.Kernels;
@@ -37,35 +36,58 @@ final class LossHead {
             double loss, double distillation, Tensor hiddenGradient, List<Tensor> headGradient) {}
 
     /**
+     * What scores of the vocabulary are made of.
+     *
+     * @param model the model
+     * @param hidden its hidden states, {@code [rows, tokens, hidden]}
+     * @param head matrix of its output head, {@code [vocabulary, hidden]}
+     */
+    record Scorer(CausalLm model, Tensor hidden, Tensor head) {
+
+        /** Returns the same over positions in one row, without a graph. */
+        Scorer flat(long positions) {
+            return new Scorer(
+                    model, hidden.detach().reshape(positions, hidden.size(-1)), head.detach());
+        }
+
+        Tensor logits(long start, long length) {
+            return Kernels.call(
+                    "chunk_logits",
+                    hidden,
+                    head,
+                    start,
+                    length,
+                    model.spec().logitSoftCap(),
+                    model.precision().computeType().scalarType());
+        }
+    }
+
+    /**
      * Computes losses and gradients.
      *
-     * @param hidden the student's hidden states, {@code [rows, tokens, hidden]}
-     * @param teacherHidden hidden states of the teacher of each distillation
+     * @param student the trained model
+     * @param teachers the teacher of each distillation
      * @param targets the token after each position, negative where there is none, {@code [rows ·
      *     tokens]}
      * @param weights share of each position in the loss, of the same length
      */
     Result compute(
-            CausalLm model,
-            Tensor hidden,
-            List<Tensor> teacherHidden,
+            Scorer student,
+            List<Scorer> teachers,
             Tensor targets,
             Tensor weights,
             boolean headIsTrained) {
         long positions = targets.elements();
-        long width = hidden.size(-1);
-        double cap = model.spec().logitSoftCap();
-        int type = model.precision().computeType().scalarType();
-        Tensor weight = model.headWeight().value();
+        double cap = student.model().spec().logitSoftCap();
+        int type = student.model().precision().computeType().scalarType();
         try (Scope scope = Scope.open()) {
-            Tensor flat = hidden.detach().reshape(positions, width);
-            List<Tensor> teachers = new ArrayList<>();
-            for (Tensor teacher : teacherHidden) {
-                teachers.add(teacher.reshape(positions, teacher.size(-1)));
-            }
+            Scorer own = student.flat(positions);
+            Tensor flat = own.hidden();
+            Tensor weight = own.head();
+            List<Scorer> others = teachers.stream().map(one -> one.flat(positions)).toList();
             Tensor hiddenGradient = Tensor.zerosLike(flat);
             List<Tensor> headGradient =
-                    headIsTrained ? List.of(Tensor.zerosLike(weight.detach())) : List.of();
+                    headIsTrained ? List.of(Tensor.zerosLike(weight)) : List.of();
             double loss = 0;
             double distillation = 0;
             for (long start = 0; start < positions; start += chunk) {
@@ -73,8 +95,7 @@ final class LossHead {
                 try (Scope part = Scope.open()) {
                     Tensor target = targets.narrow(0, start, length);
                     Tensor share = weights.narrow(0, start, length);
-                    Tensor logits =
-                            Kernels.call("chunk_logits", flat, weight, start, length, cap, type);
+                    Tensor logits = own.logits(start, length);
                     // the objective may turn the scores into the gradient in place
                     Tensor slope = cap > 0 ? Kernels.call("cap_slope", logits, cap) : null;
                     Objective.InPlace fused =
@@ -90,16 +111,7 @@ final class LossHead {
                         LogitChunk piece = new LogitChunk(logits, gradient, target, share);
                         loss += objective.accumulate(piece).item();
                         for (int d = 0; d < distillations.size(); d++) {
-                            CausalLm teacher = distillations.get(d).teacher();
-                            Tensor scores =
-                                    Kernels.call(
-                                            "chunk_logits",
-                                            teachers.get(d),
-                                            teacher.headWeight().value(),
-                                            start,
-                                            length,
-                                            teacher.spec().logitSoftCap(),
-                                            teacher.precision().computeType().scalarType());
+                            Tensor scores = others.get(d).logits(start, length);
                             distillation += distillations.get(d).accumulate(piece, scores).item();
                         }
                     }
@@ -119,7 +131,7 @@ final class LossHead {
             return new Result(
                     loss,
                     distillation,
-                    scope.passOut(hiddenGradient.reshape(hidden.shape())),
+                    scope.passOut(hiddenGradient.reshape(student.hidden().shape())),
                     headGradient);
         }
     }

@@ -2,6 +2,7 @@ package org.retain4j.finetune;
 
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Random;
@@ -78,7 +79,11 @@ final class StepGradients {
                 int end = Math.min(rows.size(), first + options.batchSize());
                 try (Scope part = Scope.open()) {
                     LossGradient.Result result =
-                            task.of(rows.subList(first, end), total, noise(first, end));
+                            task.of(
+                                    rows.subList(first, end),
+                                    total,
+                                    noise(first, end),
+                                    dropoutSeed(first));
                     loss += result.loss();
                     distillation += result.distillation();
                     List<Tensor> gradients = result.gradients();
@@ -94,6 +99,13 @@ final class StepGradients {
             }
             return scope.passOut(sum);
         }
+    }
+
+    /** Seed of the dropout of adapters, a function of seed, step and first row alone. */
+    private @Nullable Long dropoutSeed(int first) {
+        return setup.model.isAdapted()
+                ? Random.at(options.seed(), step, "dropout-" + first).nextLong()
+                : null;
     }
 
     /** Uniform noise of NEFTune, a function of seed, step and row alone. */

@@ -17,8 +17,10 @@ import java.util.Map;
  * @param newTokens tokens of new data seen so far
  * @param replayedTokens tokens of old data seen so far
  * @param tokens tokens of this step, padding not counted
- * @param seconds how long the step took, without evaluations; the one value that is not the same in
- *     a repeated run
+ * @param seconds how long the step took, without evaluations; not the same in a repeated run
+ * @param intervalTokens tokens of the steps since the last one that was logged, this one included
+ * @param intervalSeconds how long those steps took, without evaluations; as {@code seconds}, not
+ *     the same in a repeated run
  * @param evaluation results of the evaluations after this step by name; empty when there were none
  */
 public record StepReport(
@@ -34,4 +36,12 @@ public record StepReport(
         long replayedTokens,
         long tokens,
         double seconds,
-        Map<String, Double> evaluation) {}
+        long intervalTokens,
+        double intervalSeconds,
+        Map<String, Double> evaluation) {
+
+    /** Returns the tokens trained on a second since the last step that was logged. */
+    public double tokensPerSecond() {
+        return intervalTokens / intervalSeconds;
+    }
+}

@@ -13,4 +13,21 @@ public interface StopRule extends Stateful {
      * @throws IllegalArgumentException if a number that the rule needs is not among the results
      */
     String check(long step, Map<String, Double> evaluation);
+
+    /**
+     * Returns a number that a rule needs.
+     *
+     * @throws IllegalArgumentException if no evaluation gives it; the message names those there are
+     */
+    static double number(String metric, Map<String, Double> evaluation) {
+        Double value = evaluation.get(metric);
+        if (value == null) {
+            throw new IllegalArgumentException(
+                    "no evaluation gives a number named "
+                            + metric
+                            + "; there are "
+                            + String.join(", ", evaluation.keySet().stream().sorted().toList()));
+        }
+        return value;
+    }
 }

@@ -1,8 +1,10 @@
 package org.retain4j.finetune;
 
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.retain4j.finetune.optim.AdamW;
+import org.retain4j.finetune.optim.LearningRateRange;
 import org.retain4j.finetune.optim.OptimizerFactory;
 import org.retain4j.finetune.schedule.Schedule;
 
@@ -192,6 +194,24 @@ public record TrainOptions(
         Draft draft = new Draft(this);
         draft.evalSteps = value;
         return draft.build();
+    }
+
+    /** Returns what is allowed but seldom meant, in one sentence each; a run logs it. */
+    public List<String> warnings() {
+        LearningRateRange usual = optimizer.usualLearningRates();
+        if (usual.contains(learningRate)) {
+            return List.of();
+        }
+        return List.of(
+                "learning_rate is "
+                        + learningRate
+                        + ", outside the usual range of its optimizer, "
+                        + usual.from()
+                        + " to "
+                        + usual.to()
+                        + (learningRate > usual.to()
+                                ? "; the run may diverge"
+                                : "; the run may learn nothing"));
     }
 
     /** Returns what decides the course of a run, by Hugging Face name. */

@@ -12,6 +12,9 @@ import java.util.Map;
  * @param replayedTokens tokens of old data seen
  * @param stopped why a rule stopped the run early; empty when all steps were done
  * @param evaluation results of the last evaluations by name; empty when there were none
+ * @param bestStep step whose weights the model has, where the best ones were asked for ({@link
+ *     org.retain4j.finetune.checkpoint.CheckpointOptions#best}); 0 where it has those of the last
+ *     step because they were not, or no evaluation gave a number
  * @param saveErrors checkpoints that could not be written, in one sentence each
  */
 public record TrainResult(
@@ -21,4 +24,5 @@ public record TrainResult(
         long replayedTokens,
         String stopped,
         Map<String, Double> evaluation,
+        long bestStep,
         List<String> saveErrors) {}

@@ -27,15 +27,20 @@ final class TrainRun {
 
     private static final Logger LOG = LoggerFactory.getLogger(TrainRun.class);
     private static final String PROGRESS = "trainer";
+    private static final String AVERAGE = "average";
 
     private final Trainer setup;
     private final TrainOptions options;
     private final List<Parameter> parameters;
     private final List<String> saveErrors = new ArrayList<>();
+    private final Diagnosis diagnosis;
+    private final @Nullable BestWeights best;
     private long done;
     private double loss;
     private long newTokens;
     private long replayedTokens;
+    private long intervalTokens;
+    private double intervalSeconds;
     private Map<String, Double> evaluation = Map.of();
 
     TrainRun(Trainer setup) {
@@ -44,6 +49,13 @@ final class TrainRun {
         this.parameters = setup.trained();
         if (parameters.isEmpty()) {
             throw new TrainingException("no parameter is trainable; check the filter");
+        }
+        this.diagnosis = new Diagnosis(setup.model, parameters);
+        CheckpointOptions saved = setup.checkpoints;
+        this.best = saved == null || saved.best() == null ? null : new BestWeights(saved.best());
+        if (best != null && setup.evaluations.isEmpty()) {
+            throw new TrainingException(
+                    "load_best_model_at_end needs an evaluation that tells which weights are best");
         }
     }
 
@@ -84,6 +96,7 @@ final class TrainRun {
                         options.lossChunk(),
                         setup.times);
         StepGradients gradients = new StepGradients(setup, parameters, task);
+        options.warnings().forEach(LOG::warn);
         try (Scope run = Scope.open();
                 Optimizer optimizer = optimizer(gradients)) {
             removeUnfinished();
@@ -112,8 +125,16 @@ final class TrainRun {
                     stopped = afterStep(report, optimizer);
                 }
             }
+            diagnosis.requireFiniteWeights(done);
             return new TrainResult(
-                    done, loss, newTokens, replayedTokens, stopped, evaluation, saveErrors);
+                    done,
+                    loss,
+                    newTokens,
+                    replayedTokens,
+                    stopped,
+                    evaluation,
+                    loadBest(),
+                    saveErrors);
         } finally {
             parameters.forEach(parameter -> parameter.value().requiresGrad(false));
         }
@@ -182,6 +203,10 @@ final class TrainRun {
         enter(Phase.REST);
         long tokensBefore = newTokens + replayedTokens;
         count(stepGradients.rows());
+        long tokens = newTokens + replayedTokens - tokensBefore;
+        double seconds = (System.nanoTime() - started) / 1e9;
+        intervalTokens += tokens;
+        intervalSeconds += seconds;
         return new StepReport(
                 done + 1,
                 options.steps(),
@@ -193,8 +218,10 @@ final class TrainRun {
                 learningRate,
                 newTokens,
                 replayedTokens,
-                newTokens + replayedTokens - tokensBefore,
-                (System.nanoTime() - started) / 1e9,
+                tokens,
+                seconds,
+                intervalTokens,
+                intervalSeconds,
                 Map.of());
     }
 
@@ -238,12 +265,41 @@ final class TrainRun {
             for (StepListener listener : setup.logListeners) {
                 listener.onStep(report);
             }
+            intervalTokens = 0;
+            intervalSeconds = 0;
         }
         CheckpointOptions checkpoints = setup.checkpoints;
-        if (checkpoints != null && (ends || done % checkpoints.saveSteps() == 0)) {
-            save(checkpoints, optimizer);
+        boolean better =
+                best != null
+                        && !report.evaluation().isEmpty()
+                        && best.sees(done, report.evaluation());
+        if (checkpoints != null && (ends || better || done % checkpoints.saveSteps() == 0)) {
+            diagnosis.requireFiniteWeights(done);
+            boolean saved = save(checkpoints, optimizer);
+            if (better && !saved && best != null) {
+                best.forget();
+            }
         }
         return stopped;
+    }
+
+    /** Gives the model the best weights there were; returns their step, 0 if there is none. */
+    private long loadBest() {
+        CheckpointOptions checkpoints = setup.checkpoints;
+        if (best == null || checkpoints == null || best.step() == 0 || best.step() == done) {
+            return best == null ? 0 : best.step();
+        }
+        Path folder = Checkpoints.of(checkpoints.folder(), best.step());
+        try (Scope reading = Scope.open()) {
+            RunState state = Checkpoints.read(folder, setup.model, settings());
+            if (setup.average != null) {
+                setup.average.load(state.part(AVERAGE));
+            }
+            return best.step();
+        } catch (CheckpointException e) {
+            throw new TrainingException(
+                    "the run is done, but its best weights cannot be loaded: " + e.getMessage(), e);
+        }
     }
 
     private Map<String, Double> evaluated() {
@@ -280,12 +336,17 @@ final class TrainRun {
                 step.replayedTokens(),
                 step.tokens(),
                 step.seconds(),
+                step.intervalTokens(),
+                step.intervalSeconds(),
                 Collections.unmodifiableMap(results));
     }
 
-    private void save(CheckpointOptions checkpoints, Optimizer optimizer) {
+    /** Returns whether it was written. */
+    private boolean save(CheckpointOptions checkpoints, Optimizer optimizer) {
         try {
-            Checkpoints.write(checkpoints, setup.model, state(optimizer));
+            long kept = best == null ? 0 : best.step();
+            Checkpoints.write(checkpoints, setup.model, state(optimizer), kept);
+            return true;
         } catch (IOException e) {
             String message = "step " + done + ": the checkpoint was not written: " + e.getMessage();
             if (checkpoints.onSaveError() == OnSaveError.STOP) {
@@ -293,6 +354,7 @@ final class TrainRun {
             }
             LOG.warn("{}; training goes on (on_save_error: continue)", message);
             saveErrors.add(message);
+            return false;
         }
     }
 
@@ -308,7 +370,10 @@ final class TrainRun {
         add(parts, "evaluation", setup.evaluations);
         add(parts, "stop-rule", setup.stopRules);
         if (setup.average != null) {
-            parts.put("average", setup.average);
+            parts.put(AVERAGE, setup.average);
+        }
+        if (best != null) {
+            parts.put("best", best);
         }
         return parts;
     }

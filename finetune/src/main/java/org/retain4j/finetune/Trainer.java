@@ -28,6 +28,10 @@ import org.retain4j.finetune.optim.NamePattern;
  *         .run();
  * }</pre>
  *
+ * <p>The methods {@code with} take finished objects of any plug point. A lambda fits several of
+ * them: give it to the method of its kind, such as {@link #weigh}, {@link #mix}, {@link
+ * #objective}, {@link #project} or {@link #wrap}.
+ *
  * <p>The run changes the model's weights in place. Same model, data, options and number of threads
  * give bit-identical weights on a CPU, with or without interruptions. A trainer is used once, by
  * one thread; several trainers may run in threads of their own on models of their own.
@@ -102,7 +106,7 @@ public final class Trainer {
         List<NamePattern> patterns = new ArrayList<>();
         for (String text : texts) {
             NamePattern pattern = NamePattern.of(text);
-            pattern.requireMatch(model.parameters());
+            pattern.requireMatch(model.trainable());
             patterns.add(pattern);
         }
         return patterns;
@@ -232,7 +236,7 @@ public final class Trainer {
     }
 
     List<Parameter> trained() {
-        return model.parameters().stream()
+        return model.trainable().stream()
                 .filter(parameter -> filters.stream().allMatch(filter -> filter.test(parameter)))
                 .toList();
     }

@@ -68,8 +68,7 @@ class LossHeadTest {
     private LossHead.Result compute(Objective objective, int chunk, boolean headIsTrained) {
         return new LossHead(objective, List.of(), chunk)
                 .compute(
-                        model,
-                        hidden,
+                        new LossHead.Scorer(model, hidden, model.headMatrix()),
                         List.of(),
                         Tensor.of(TARGETS, TARGETS.length),
                         Tensor.of(WEIGHTS, WEIGHTS.length),

@@ -18,10 +18,13 @@ import org.junit.jupiter.api.io.TempDir;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.tensor.Scope;
+import org.retain4j.evaluation.report.TrainingPoint;
 import org.retain4j.finetune.monitor.EarlyStopping;
 import org.retain4j.finetune.monitor.HeldOutLoss;
 import org.retain4j.finetune.monitor.MetricsLog;
+import org.retain4j.finetune.monitor.RunHistory;
 import org.retain4j.finetune.monitor.StopAbove;
+import org.retain4j.finetune.monitor.TimingsLog;
 
 /** Evaluations, rules that stop, averages, the log and the clock. */
 class MonitorTest {
@@ -183,9 +186,80 @@ class MonitorTest {
         Files.writeString(file, lines.get(0) + "\n" + lines.get(1) + "\n{\"step\":3,\"lo");
         MetricsLog again = new MetricsLog(file);
         again.onStep(
-                new StepReport(2, 3, 1, 0, 0, 0, 1, 0.1, 9, 0, 9, 0.5, Map.of("eval_loss", 2.5)));
+                new StepReport(
+                        2, 3, 1, 0, 0, 0, 1, 0.1, 9, 0, 9, 0.5, 9, 0.5, Map.of("eval_loss", 2.5)));
         assertThat(Files.readAllLines(file)).hasSize(2).first().isEqualTo(lines.get(0));
         assertThat(Files.readAllLines(file).get(1)).contains("\"eval_loss\":2.5");
+    }
+
+    /** The tokens between two lines of the log are those of all steps between them. */
+    @Test
+    void loggedStepsTellTokensAndTimeSinceTheOneBefore() {
+        List<StepReport> all = new ArrayList<>();
+        List<StepReport> logged = new ArrayList<>();
+        trainer(7).onStep(all::add).onLog(logged::add).run();
+        assertThat(logged).extracting(StepReport::step).containsExactly(1L, 3L, 6L, 7L);
+        long first = 0;
+        for (StepReport line : logged) {
+            List<StepReport> between = all.subList((int) first, (int) line.step());
+            assertThat(line.intervalTokens())
+                    .isEqualTo(between.stream().mapToLong(StepReport::tokens).sum());
+            assertThat(line.intervalSeconds())
+                    .isCloseTo(
+                            between.stream().mapToDouble(StepReport::seconds).sum(), within(1e-9));
+            assertThat(line.tokensPerSecond())
+                    .isEqualTo(line.intervalTokens() / line.intervalSeconds());
+            first = line.step();
+        }
+    }
+
+    @Test
+    void theLogsTogetherAreTheHistoryOfTheRun(@TempDir Path folder) throws IOException {
+        Path metrics = folder.resolve("metrics.jsonl");
+        Path timings = folder.resolve("timings.jsonl");
+        assertThat(RunHistory.read(metrics, timings)).isEmpty();
+        List<StepReport> logged = new ArrayList<>();
+        trainer(7)
+                .evaluate((m, step) -> Map.of("eval_loss", step == 4 ? Double.NaN : 1.0 / step))
+                .onLog(new MetricsLog(metrics))
+                .onLog(new TimingsLog(timings))
+                .onLog(logged::add)
+                .run();
+        List<TrainingPoint> points = RunHistory.read(metrics, timings);
+        assertThat(points).hasSameSizeAs(logged);
+        for (int i = 0; i < points.size(); i++) {
+            StepReport report = logged.get(i);
+            assertThat(points.get(i))
+                    .isEqualTo(
+                            new TrainingPoint(
+                                    report.step(),
+                                    report.loss(),
+                                    report.gradientNorm(),
+                                    report.learningRate(),
+                                    report.tokensPerSecond(),
+                                    report.evaluation()));
+        }
+        assertThat(points).extracting(TrainingPoint::step).containsExactly(1L, 2L, 3L, 4L, 6L, 7L);
+        // a process that was killed while it wrote
+        String text = Files.readString(metrics);
+        Files.writeString(metrics, text.substring(0, text.length() - 5));
+        Files.delete(timings);
+        List<TrainingPoint> shorter = RunHistory.read(metrics, timings);
+        assertThat(shorter).hasSize(5).allMatch(point -> Double.isNaN(point.tokensPerSecond()));
+    }
+
+    @Test
+    void theTimingsGoOnAfterAResumeAsTheMetricsDo(@TempDir Path folder) throws IOException {
+        Path file = folder.resolve("timings.jsonl");
+        Files.writeString(
+                file,
+                "{\"step\":1,\"seconds\":2.0}\n{\"step\":4,\"seconds\":3.0}\n{\"step\":6,\"se");
+        new TimingsLog(file)
+                .onStep(new StepReport(4, 8, 1, 0, 0, 0, 1, 0.1, 9, 0, 9, 0.5, 30, 1.5, Map.of()));
+        assertThat(Files.readAllLines(file))
+                .containsExactly(
+                        "{\"step\":1,\"seconds\":2.0}",
+                        "{\"step\":4,\"tokens\":30,\"seconds\":1.5,\"tokens_per_second\":20.0}");
     }
 
     @Test

@@ -32,7 +32,13 @@ class TrainParityTest {
     private static final Path GOLDEN = Path.of("src/test/resources/golden");
 
     @ParameterizedTest
-    @CsvSource({"adamw,false", "adamw,true", "adamw_accum2,false", "sgd_momentum,false"})
+    @CsvSource({
+        "adamw,false",
+        "adamw,true",
+        "adamw_accum2,false",
+        "adamw_label_smoothing,false",
+        "sgd_momentum,false"
+    })
     void everyStepAndTheFinalWeightsEqualTheReference(String variant, boolean checkpointing)
             throws IOException {
         JsonNode run = json(GOLDEN.resolve("train").resolve(variant).resolve("run.json"));
@@ -53,6 +59,7 @@ class TrainParityTest {
                                             Schedule.cosine(
                                                     hyper.get("warmup_steps").asLong(),
                                                     hyper.get("min_lr_rate").asDouble())))
+                    .objective(new CrossEntropy(run.path("label_smoothing").asDouble(0)))
                     .onStep(reports::add)
                     .run();
 

@@ -1,5 +1,6 @@
 package org.retain4j.regularization;
 
+import java.util.function.Supplier;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Tensor;
@@ -19,8 +20,14 @@ import org.retain4j.finetune.LogitChunk;
  * @param beta β, 0 or more
  * @param direction which side weighs the difference
  * @param temperature T, positive
+ * @param teachingTime opens the time in which the teacher teaches, see {@link #whileTeaching}
  */
-public record KlToBase(CausalLm teacher, double beta, Direction direction, double temperature)
+public record KlToBase(
+        CausalLm teacher,
+        double beta,
+        Direction direction,
+        double temperature,
+        Supplier<? extends AutoCloseable> teachingTime)
         implements Distillation {
 
     /** Default strength. */
@@ -48,9 +55,49 @@ public record KlToBase(CausalLm teacher, double beta, Direction direction, doubl
         }
     }
 
+    /** Creates the loss towards another model. */
+    public KlToBase(CausalLm teacher, double beta, Direction direction, double temperature) {
+        this(teacher, beta, direction, temperature, () -> () -> {});
+    }
+
     /** Creates the loss in the forward direction at temperature 1. */
     public KlToBase(CausalLm teacher, double beta) {
         this(teacher, beta, Direction.FORWARD, 1);
+    }
+
+    /**
+     * Returns the same with the trained model as its own teacher while something is turned off:
+     * with adapters {@code new KlToBase(model, 0.3).whileTeaching(lora::disabled)} needs no second
+     * copy of the base.
+     */
+    public KlToBase whileTeaching(Supplier<? extends AutoCloseable> time) {
+        return new KlToBase(teacher, beta, direction, temperature, time);
+    }
+
+    @Override
+    public Teaching teaching() {
+        AutoCloseable time = teachingTime.get();
+        return () -> {
+            try {
+                time.close();
+            } catch (RuntimeException e) {
+                throw e;
+            } catch (Exception e) {
+                throw new IllegalStateException(e);
+            }
+        };
+    }
+
+    /** Returns name and settings, which tell it from another in a checkpoint. */
+    @Override
+    public String toString() {
+        return "KlToBase[beta="
+                + beta
+                + ", direction="
+                + direction
+                + ", temperature="
+                + temperature
+                + "]";
     }
 
     @Override

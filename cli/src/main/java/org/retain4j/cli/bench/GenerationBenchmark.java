@@ -5,32 +5,24 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
+import org.apache.commons.statistics.descriptive.Median;
 import org.retain4j.core.generate.GenerationConfig;
 import org.retain4j.core.generate.Generator;
 import org.retain4j.core.generate.Sampling;
 import org.retain4j.core.model.CausalLm;
-import org.retain4j.core.model.ModelConfig;
-import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.Random;
-import org.retain4j.core.tensor.TensorEngine;
 
 /**
- * Times greedy decoding with a model of random weights after random tokens.
+ * Times greedy decoding after random tokens.
  *
- * @param config shape of the model
+ * @param model the model, which is closed afterwards
  * @param batch rows that are decoded together
  * @param promptTokens tokens of a prompt
  * @param newTokens new tokens of a row
  * @param repeats number of runs, the first of which is left out of the median
- * @param precision precision of matrix products
  */
 public record GenerationBenchmark(
-        ModelConfig config,
-        int batch,
-        int promptTokens,
-        int newTokens,
-        int repeats,
-        Precision precision) {
+        BenchmarkModel model, int batch, int promptTokens, int newTokens, int repeats) {
 
     /**
      * Creates a benchmark.
@@ -65,28 +57,23 @@ public record GenerationBenchmark(
 
     /** Runs the benchmark. */
     public Result run() throws IOException {
-        try (CausalLm model = CausalLm.random(config, 0, TensorEngine.defaultDevice(), precision)) {
-            long parameters = model.parameters().stream().mapToLong(p -> p.elements()).sum();
+        try (CausalLm opened = model.open()) {
+            long parameters = opened.parameters().stream().mapToLong(p -> p.elements()).sum();
             Random random = Random.at(0, 0, "bench");
             List<int[]> prompts = new ArrayList<>();
             for (int r = 0; r < batch; r++) {
                 int[] ids = new int[promptTokens];
-                Arrays.setAll(ids, i -> random.nextInt(model.spec().vocabularySize()));
+                Arrays.setAll(ids, i -> random.nextInt(opened.spec().vocabularySize()));
                 prompts.add(ids);
             }
-            Generator generator = new Generator(model, Sampling.greedy(), OptionalInt.empty());
+            Generator generator = new Generator(opened, Sampling.greedy(), OptionalInt.empty());
             double[] speeds = new double[repeats];
             for (int i = 0; i < repeats; i++) {
                 long start = System.nanoTime();
                 generator.run(prompts, GenerationConfig.of(newTokens));
                 speeds[i] = batch * newTokens / ((System.nanoTime() - start) / 1e9);
             }
-            double[] sorted = Arrays.stream(speeds).skip(1).sorted().toArray();
-            int middle = sorted.length / 2;
-            double median =
-                    sorted.length % 2 == 1
-                            ? sorted[middle]
-                            : (sorted[middle - 1] + sorted[middle]) / 2;
+            double median = Median.withDefaults().evaluate(Arrays.copyOfRange(speeds, 1, repeats));
             return new Result(parameters, median, PeakMemory.megabytes());
         }
     }

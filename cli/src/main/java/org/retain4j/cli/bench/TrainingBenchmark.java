@@ -5,35 +5,30 @@ import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.EnumMap;
 import java.util.List;
+import java.util.Map;
+import org.apache.commons.statistics.descriptive.Median;
 import org.retain4j.core.model.CausalLm;
-import org.retain4j.core.model.ModelConfig;
-import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.Random;
-import org.retain4j.core.tensor.TensorEngine;
 import org.retain4j.finetune.BatchSource;
+import org.retain4j.finetune.PhaseTimes;
 import org.retain4j.finetune.TrainOptions;
 import org.retain4j.finetune.TrainRow;
 import org.retain4j.finetune.Trainer;
 import org.retain4j.finetune.schedule.Schedule;
 
 /**
- * Times full training steps of a model with random weights on random tokens.
+ * Times full training steps of a model on random tokens.
  *
- * @param config shape of the model
+ * @param model the model, which is closed afterwards
  * @param batch rows of a step
  * @param tokens tokens of a row
  * @param steps number of steps, the first of which is left out of the medians
  * @param gradientCheckpointing whether to trade time for memory
- * @param precision precision of matrix products
  */
 public record TrainingBenchmark(
-        ModelConfig config,
-        int batch,
-        int tokens,
-        int steps,
-        boolean gradientCheckpointing,
-        Precision precision) {
+        BenchmarkModel model, int batch, int tokens, int steps, boolean gradientCheckpointing) {
 
     /**
      * Creates a benchmark.
@@ -61,35 +56,27 @@ public record TrainingBenchmark(
      * @param peakMegabytes largest resident size of the process since its start; 0 where the system
      *     does not tell
      * @param loss loss of the last step, in nats a token
+     * @param shares share of each part in the time of all steps but the first
      */
     public record Result(
             long parameters,
             double wallSeconds,
             double cpuSeconds,
             double peakMegabytes,
-            double loss) {}
-
-    /** Returns the shape of SmolLM2-135M. */
-    public static ModelConfig smolLm2() throws IOException {
-        try (var in = TrainingBenchmark.class.getResourceAsStream("smollm2-135m.json")) {
-            if (in == null) {
-                throw new IOException("resource smollm2-135m.json is missing in the jar");
-            }
-            return ModelConfig.parse(
-                    "smollm2-135m.json",
-                    new String(in.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8));
-        }
-    }
+            double loss,
+            Map<PhaseTimes.Phase, Double> shares) {}
 
     /** Runs the steps. */
     public Result run() throws IOException {
-        try (CausalLm model = CausalLm.random(config, 0, TensorEngine.defaultDevice(), precision)) {
-            long parameters = model.parameters().stream().mapToLong(p -> p.elements()).sum();
+        try (CausalLm opened = model.open()) {
+            // what loading left on the heap is no part of a step's memory
+            System.gc();
+            long parameters = opened.parameters().stream().mapToLong(p -> p.elements()).sum();
             TrainRow[] rows = new TrainRow[batch];
             Random random = Random.at(0, 0, "bench");
             for (int r = 0; r < batch; r++) {
                 int[] ids = new int[tokens];
-                Arrays.setAll(ids, i -> random.nextInt(model.spec().vocabularySize()));
+                Arrays.setAll(ids, i -> random.nextInt(opened.spec().vocabularySize()));
                 rows[r] = TrainRow.of(ids);
             }
             BatchSource source = (first, count) -> List.of(rows);
@@ -97,9 +84,10 @@ public record TrainingBenchmark(
                     (OperatingSystemMXBean) ManagementFactory.getOperatingSystemMXBean();
             List<Double> wall = new ArrayList<>();
             List<Double> cpu = new ArrayList<>();
+            PhaseTimes times = new PhaseTimes();
             long[] before = {System.nanoTime(), system.getProcessCpuTime()};
             double loss =
-                    Trainer.of(model, source)
+                    Trainer.of(opened, source)
                             .options(
                                     TrainOptions.defaults()
                                             .withSteps(steps)
@@ -107,8 +95,12 @@ public record TrainingBenchmark(
                                             .withLearningRate(1e-4)
                                             .withSchedule(Schedule.constant())
                                             .withGradientCheckpointing(gradientCheckpointing))
+                            .profile(times)
                             .onStep(
                                     report -> {
+                                        if (report.step() == 1) {
+                                            times.reset();
+                                        }
                                         long now = System.nanoTime();
                                         long used = system.getProcessCpuTime();
                                         wall.add((now - before[0]) / 1e9);
@@ -118,14 +110,25 @@ public record TrainingBenchmark(
                                     })
                             .run()
                             .finalLoss();
-            return new Result(parameters, median(wall), median(cpu), PeakMemory.megabytes(), loss);
+            return new Result(
+                    parameters,
+                    median(wall),
+                    median(cpu),
+                    PeakMemory.megabytes(),
+                    loss,
+                    shares(times.seconds()));
         }
     }
 
     private static double median(List<Double> values) {
-        double[] sorted =
-                values.stream().skip(1).mapToDouble(Double::doubleValue).sorted().toArray();
-        int middle = sorted.length / 2;
-        return sorted.length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+        return Median.withDefaults()
+                .evaluate(values.stream().skip(1).mapToDouble(Double::doubleValue).toArray());
+    }
+
+    private static Map<PhaseTimes.Phase, Double> shares(Map<PhaseTimes.Phase, Double> seconds) {
+        double all = seconds.values().stream().mapToDouble(Double::doubleValue).sum();
+        Map<PhaseTimes.Phase, Double> shares = new EnumMap<>(PhaseTimes.Phase.class);
+        seconds.forEach((phase, part) -> shares.put(phase, part / all));
+        return shares;
     }
 }

@@ -48,7 +48,12 @@ public final class InspectionText {
                                             value.isTextual() ? value.asText() : value.toString()));
         }
         text.append('\n');
-        tokenizer(text, facts.tokenizer());
+        if (facts.tokenizerError() != null) {
+            pair(text, "tokenizer error", facts.tokenizerError());
+        }
+        if (facts.tokenizer() != null || facts.tokenizerError() == null) {
+            tokenizer(text, facts.tokenizer());
+        }
         ChatTemplateFacts template = facts.chatTemplate();
         pair(
                 text,

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Immutable but for the JSON nodes, safe for all threads that leave these alone.
  *
- * @param path as given
+ * @param path of the folder or file, or the name of what is neither
  * @param kind {@code model folder}, {@code adapter folder}, {@code GGUF file} or {@code safetensors
  *     file}
  * @param config main keys of the configuration, in order
@@ -19,7 +19,9 @@ import org.jspecify.annotations.Nullable;
  * @param parameters number of parameters by part of the model; parts without any are left out
  * @param totalParameters sum of those
  * @param totalBytes size of all tensors
- * @param tokenizer null when there is none
+ * @param tokenizer null when there is none that can be used
+ * @param tokenizerError why the tokenizer or its configuration cannot be used, null when they can
+ *     or there are none
  * @param chatTemplate null when there is none
  * @param licence name of the licence and the file that says so, null when no file does
  */
@@ -33,8 +35,26 @@ public record ModelFacts(
         long totalParameters,
         long totalBytes,
         @Nullable TokenizerFacts tokenizer,
+        @Nullable String tokenizerError,
         @Nullable ChatTemplateFacts chatTemplate,
         @Nullable String licence) {
+
+    /** Returns the same facts of a model that goes by another name. */
+    public ModelFacts withPath(String name) {
+        return new ModelFacts(
+                name,
+                kind,
+                config,
+                notes,
+                tensors,
+                parameters,
+                totalParameters,
+                totalBytes,
+                tokenizer,
+                tokenizerError,
+                chatTemplate,
+                licence);
+    }
 
     /**
      * A tensor.

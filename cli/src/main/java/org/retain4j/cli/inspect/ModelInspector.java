@@ -92,8 +92,8 @@ public final class ModelInspector {
      *
      * @param path a model folder, an adapter folder, or a file that ends in {@code .gguf} or {@code
      *     .safetensors}
-     * @throws IOException when it is none of these, or a file in it is not valid; the message names
-     *     the file and says what to do
+     * @throws IOException when it is none of these, or a file in it other than those of the
+     *     tokenizer is not valid; the message names the file and says what to do
      */
     public static ModelFacts inspect(Path path) throws IOException {
         if (Files.isDirectory(path)) {
@@ -129,20 +129,20 @@ public final class ModelInspector {
                             + ADAPTER_CONFIG
                             + "; give a complete model or adapter folder");
         }
-        Tokenizer tokenizer =
-                Files.isRegularFile(folder.resolve("tokenizer.json"))
-                        ? Tokenizer.load(folder)
-                        : null;
+        boolean has = Files.isRegularFile(folder.resolve("tokenizer.json"));
         try (SafetensorsFolder weights = SafetensorsFolder.open(folder)) {
             List<String> notes = new ArrayList<>();
             if (weights.files().size() > 1) {
                 notes.add("weights in " + weights.files().size() + " shards");
             }
-            return facts(folder, "model folder", config, notes, weights, files, tokenizer);
-        } finally {
-            if (tokenizer != null) {
-                tokenizer.close();
-            }
+            return facts(
+                    folder,
+                    "model folder",
+                    config,
+                    notes,
+                    weights,
+                    files,
+                    has ? () -> Tokenizer.load(folder) : null);
         }
     }
 
@@ -180,9 +180,14 @@ public final class ModelInspector {
                             "types and sizes below are those after decoding");
             SideFiles files = SideFiles.of(path, made);
             JsonNode config = files.json("config.json");
-            try (Tokenizer tokenizer = Tokenizer.of(path.toString(), made)) {
-                return facts(path, "GGUF file", config, notes, tensors, files, tokenizer);
-            }
+            return facts(
+                    path,
+                    "GGUF file",
+                    config,
+                    notes,
+                    tensors,
+                    files,
+                    () -> Tokenizer.of(path.toString(), made));
         }
     }
 
@@ -193,7 +198,7 @@ public final class ModelInspector {
             List<String> notes,
             TensorSource source,
             SideFiles files,
-            @Nullable Tokenizer tokenizer)
+            @Nullable TokenizerOpener opener)
             throws IOException {
         List<TensorFacts> tensors = new ArrayList<>();
         Map<ParameterPart, Long> counts = new EnumMap<>(ParameterPart.class);
@@ -222,6 +227,20 @@ public final class ModelInspector {
             if (count != null) {
                 parameters.put(part.title(), count);
             }
+        }
+        // what is wrong with a tokenizer must not hide the rest
+        String error = null;
+        TokenizerFacts tokenizer = null;
+        ChatTemplateFacts template = null;
+        try (Tokenizer opened = opener == null ? null : opener.open()) {
+            tokenizer = opened == null ? null : tokenizer(opened);
+        } catch (IOException e) {
+            error = String.valueOf(e.getMessage());
+        }
+        try {
+            template = chatTemplate(files);
+        } catch (IOException e) {
+            error = error == null ? String.valueOf(e.getMessage()) : error;
         }
         List<String> allNotes = new ArrayList<>(notes);
         Map<String, JsonNode> keys = new LinkedHashMap<>();
@@ -253,9 +272,14 @@ public final class ModelInspector {
                 parameters,
                 counts.values().stream().mapToLong(Long::longValue).sum(),
                 bytes,
-                tokenizer == null ? null : tokenizer(tokenizer),
-                chatTemplate(files),
+                tokenizer,
+                error,
+                template,
                 licence(path, files));
+    }
+
+    private interface TokenizerOpener {
+        Tokenizer open() throws IOException;
     }
 
     private static TokenizerFacts tokenizer(Tokenizer tokenizer) {

@@ -3,7 +3,7 @@ package org.retain4j.cli.inspect;
 import java.util.regex.Pattern;
 
 /** Part of a language model that a tensor belongs to, told by its name. */
-enum ParameterPart {
+public enum ParameterPart {
     // The order decides: a norm within attention is a norm.
     BUFFERS("buffers", "rotary_emb\\.|inv_freq|(^|\\.)(attn|attention)\\.(bias|masked_bias)$"),
     NORMS("norms", "norm|(^|\\.)ln_?(\\d|f|attn|mlp)*\\."),
@@ -26,7 +26,7 @@ enum ParameterPart {
     }
 
     /** Returns the part of a tensor; buffers are no parameters. */
-    static ParameterPart of(String name) {
+    public static ParameterPart of(String name) {
         for (ParameterPart part : values()) {
             if (part.pattern.matcher(name).find()) {
                 return part;

@@ -12,11 +12,13 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.regex.Pattern;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.retain4j.core.io.ShardedWriter;
 import org.retain4j.core.io.TensorSpec;
 import org.retain4j.core.tensor.DType;
@@ -105,6 +107,23 @@ class ModelInspectorTest {
         assertThat(InspectionText.render(facts, true))
                 .contains("model.layers.7.mlp.up_proj.weight")
                 .doesNotContain("0-11");
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"tokenizer.json", "tokenizer_config.json"})
+    void aBrokenTokenizerHidesNothingElse(String file) throws IOException {
+        Files.writeString(model.resolve(file), "{\"model\":");
+        ModelFacts facts = ModelInspector.inspect(model);
+        assertThat(facts.tokenizerError()).contains(file, "not valid JSON");
+        assertThat(facts.tokenizer()).isNull();
+        assertThat(facts.totalParameters()).isEqualTo(672);
+        assertThat(InspectionText.render(facts, false))
+                .containsPattern("tokenizer error +" + Pattern.quote(folder.toString()))
+                .doesNotContainPattern("tokenizer +none")
+                .containsPattern("\nall +39 +1.4 kB\n$");
+        if (file.equals("tokenizer.json")) {
+            assertThat(facts.chatTemplate()).isNotNull();
+        }
     }
 
     @Test

@@ -15,8 +15,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Layout, environment variables and rules for names are those of huggingface_hub, so that what
  * one has downloaded the other finds. A download goes on where an earlier one broke off; several
  * processes and threads do it once. Length and checksum of each file are checked before it gets its
- * name. Nothing downloaded is ever executed, and pickles are not taken. Proxies are those of the
- * JVM ({@code -Dhttps.proxyHost=…}).
+ * name. Nothing downloaded is ever executed, and pickles are not taken. Proxies are those that
+ * {@code HTTPS_PROXY}, {@code HTTP_PROXY}, {@code ALL_PROXY} and {@code NO_PROXY} name, or those of
+ * the JVM ({@code -Dhttps.proxyHost=…}) where it has any.
  *
  * <p>Immutable and safe for all threads. All errors are {@link HubException}s.
  */
@@ -37,7 +38,8 @@ public final class Hub {
      * <p>Read are {@code HF_HOME}, {@code HF_HUB_CACHE}, {@code XDG_CACHE_HOME}, {@code
      * HF_ENDPOINT}, {@code HF_TOKEN}, {@code HF_TOKEN_PATH}, {@code HF_HUB_OFFLINE}, {@code
      * HF_HUB_DISABLE_IMPLICIT_TOKEN}, {@code HF_HUB_DISABLE_SYMLINKS} and {@code
-     * HF_HUB_DOWNLOAD_TIMEOUT}, with their older names; all may be unset.
+     * HF_HUB_DOWNLOAD_TIMEOUT}, {@code HTTPS_PROXY}, {@code HTTP_PROXY}, {@code ALL_PROXY} and
+     * {@code NO_PROXY}, with their older names; all may be unset.
      *
      * @throws HubException when one has no usable value
      */
@@ -74,6 +76,7 @@ public final class Hub {
                         settings.symlinks(),
                         settings.connectTimeout(),
                         settings.stallTimeout(),
+                        settings.proxies(),
                         settings.pauses()));
     }
 
@@ -93,6 +96,7 @@ public final class Hub {
                         settings.symlinks(),
                         settings.connectTimeout(),
                         settings.stallTimeout(),
+                        settings.proxies(),
                         settings.pauses()));
     }
 
@@ -112,6 +116,7 @@ public final class Hub {
                         settings.symlinks(),
                         settings.connectTimeout(),
                         settings.stallTimeout(),
+                        settings.proxies(),
                         settings.pauses()));
     }
 
@@ -127,6 +132,7 @@ public final class Hub {
                         settings.symlinks(),
                         settings.connectTimeout(),
                         settings.stallTimeout(),
+                        settings.proxies(),
                         settings.pauses()));
     }
 
@@ -150,6 +156,7 @@ public final class Hub {
                         settings.symlinks(),
                         connect,
                         stall,
+                        settings.proxies(),
                         settings.pauses()));
     }
 
@@ -165,6 +172,7 @@ public final class Hub {
                         settings.symlinks(),
                         settings.connectTimeout(),
                         settings.stallTimeout(),
+                        settings.proxies(),
                         pauses));
     }
 

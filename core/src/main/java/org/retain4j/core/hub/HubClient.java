@@ -39,12 +39,15 @@ final class HubClient {
         this.token = settings.currentToken();
         // With HTTP/1.1 each shard has a connection of its own, which is faster than streams that
         // share one, and a broken connection costs one file only.
-        this.http =
+        HttpClient.Builder builder =
                 HttpClient.newBuilder()
                         .version(HttpClient.Version.HTTP_1_1)
                         .followRedirects(HttpClient.Redirect.NEVER)
-                        .connectTimeout(settings.connectTimeout())
-                        .build();
+                        .connectTimeout(settings.connectTimeout());
+        if (settings.proxies() != null) {
+            builder.proxy(settings.proxies());
+        }
+        this.http = builder.build();
     }
 
     /**

@@ -2,6 +2,7 @@ package org.retain4j.core.hub;
 
 import java.io.File;
 import java.io.IOException;
+import java.net.ProxySelector;
 import java.net.URI;
 import java.net.URISyntaxException;
 import java.nio.file.Files;
@@ -25,6 +26,7 @@ import org.jspecify.annotations.Nullable;
  * @param symlinks whether snapshots may be symbolic links into the blobs
  * @param connectTimeout longest wait for a connection
  * @param stallTimeout longest time in which a server may send nothing
+ * @param proxies which proxy to use for an address, or null for those of the JVM
  * @param pauses how to wait between attempts
  */
 record HubSettings(
@@ -36,6 +38,7 @@ record HubSettings(
         boolean symlinks,
         Duration connectTimeout,
         Duration stallTimeout,
+        @Nullable ProxySelector proxies,
         Pauses pauses) {
 
     /** Waits between attempts. */
@@ -88,6 +91,7 @@ record HubSettings(
                 !isTrue(environment, "HF_HUB_DISABLE_SYMLINKS"),
                 TIMEOUT,
                 stall(environment),
+                proxies(environment),
                 duration -> Thread.sleep(duration.toMillis()));
     }
 
@@ -104,6 +108,15 @@ record HubSettings(
     private static boolean isTrue(Map<String, String> environment, String name) {
         String value = first(environment, name);
         return value != null && TRUE.contains(value.toUpperCase(Locale.ROOT));
+    }
+
+    /** Options of the JVM are more deliberate than variables, so they win. */
+    private static @Nullable ProxySelector proxies(Map<String, String> environment)
+            throws HubException {
+        boolean chosen =
+                System.getProperty("https.proxyHost") != null
+                        || System.getProperty("http.proxyHost") != null;
+        return chosen ? null : EnvironmentProxies.of(environment);
     }
 
     private static Duration stall(Map<String, String> environment) throws HubException {

@@ -4,20 +4,23 @@ import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
+import java.util.IdentityHashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import java.util.TreeSet;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.nn.DecoderBlock;
+import org.retain4j.core.nn.Embedding;
 import org.retain4j.core.nn.ForwardContext;
 import org.retain4j.core.nn.KvCache;
 import org.retain4j.core.nn.Linear;
+import org.retain4j.core.nn.Module;
 import org.retain4j.core.nn.Norm;
 import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.nn.ParameterSlot;
 import org.retain4j.core.nn.ParameterSource;
-import org.retain4j.core.nn.Rotary;
 import org.retain4j.core.nn.Taps;
 import org.retain4j.core.tensor.Autograd;
 import org.retain4j.core.tensor.DType;
@@ -48,13 +51,12 @@ public final class CausalLm implements AutoCloseable {
     private final Map<String, byte[]> sidecars;
     private final Device device;
     private final Precision precision;
-    private final Parameter embedding;
-    private final @Nullable Parameter positions;
+    private final Embedding embedding;
+    private final @Nullable Embedding positions;
     private final List<DecoderBlock> blocks = new ArrayList<>();
     private final Norm norm;
     private final Linear head;
-    private final List<Rotary> rotaries = new ArrayList<>();
-    private final Set<Integer> windows = new TreeSet<>();
+    private final PassInputs inputs;
     private final Map<String, Parameter> parameters = new LinkedHashMap<>();
 
     private CausalLm(
@@ -75,15 +77,12 @@ public final class CausalLm implements AutoCloseable {
         this.precision = precision;
         DecoderSpec.Names names = spec.names();
         int width = spec.hiddenSize();
-        embedding = source.get(names.embedding() + ".weight", spec.vocabularySize(), width);
+        embedding = new Embedding(source, names.embedding(), spec.vocabularySize(), width);
         String learned = names.positions();
         positions =
-                learned == null
-                        ? null
-                        : source.get(learned + ".weight", spec.maxPositions(), width);
+                learned == null ? null : new Embedding(source, learned, spec.maxPositions(), width);
         for (int i = 0; i < spec.layers().size(); i++) {
             DecoderSpec.Layer layer = spec.layers().get(i);
-            windows.add(layer.window());
             blocks.add(
                     new DecoderBlock(
                             source,
@@ -97,24 +96,21 @@ public final class CausalLm implements AutoCloseable {
         norm = new Norm(source, names.norm(), width, spec.block().norm());
         head =
                 spec.tiedHead()
-                        ? new Linear(names.head(), embedding)
+                        ? new Linear(names.head(), embedding.weight())
                         : new Linear(source, names.head(), width, spec.vocabularySize(), false);
-        try (Scope building = Scope.open()) {
-            for (Rotary.Spec rotary : spec.rotaries()) {
-                rotaries.add(new Rotary(rotary, device));
-            }
-        }
-        register(embedding);
-        if (positions != null) {
-            register(positions);
-        }
-        blocks.forEach(block -> block.parameters().forEach(this::register));
-        norm.parameters().forEach(this::register);
-        head.parameters().forEach(this::register);
+        inputs = new PassInputs(spec, device, precision);
+        modules()
+                .flatMap(part -> part.parameters().stream())
+                .forEach(parameter -> parameters.putIfAbsent(parameter.name(), parameter));
     }
 
-    private void register(Parameter parameter) {
-        parameters.put(parameter.name(), parameter);
+    /** Returns all parts in the order of the forward pass. */
+    private Stream<Module> modules() {
+        List<Module> all = new ArrayList<>(embeddings());
+        all.addAll(blocks);
+        all.add(norm);
+        all.add(head);
+        return all.stream();
     }
 
     static CausalLm build(
@@ -165,7 +161,10 @@ public final class CausalLm implements AutoCloseable {
                 owner -> Weights.random(seed, owner, device));
     }
 
-    /** Returns an independent copy with the same weights; the tokenizer is shared. */
+    /**
+     * Returns an independent copy with the model's own weights and nothing attached; the tokenizer
+     * is shared.
+     */
     public CausalLm copy() {
         return build(
                 spec,
@@ -223,9 +222,44 @@ public final class CausalLm implements AutoCloseable {
         return ChatTemplate.ofFiles("the model", sidecars);
     }
 
-    /** Returns all parameters, a tied head once, in the order of the forward pass. */
+    /**
+     * Returns the model's own parameters, a tied head once, in the order of the forward pass;
+     * attaching something changes nothing about them.
+     */
     public List<Parameter> parameters() {
         return List.copyOf(parameters.values());
+    }
+
+    /**
+     * Returns the parameters that training changes, in the order of the forward pass: those of the
+     * model and of what is attached to it, without frozen ones.
+     */
+    public List<Parameter> trainable() {
+        Set<Parameter> all = Collections.newSetFromMap(new IdentityHashMap<>());
+        return modules()
+                .flatMap(part -> part.parameters().stream())
+                .filter(parameter -> parameter.isTrainable() && all.add(parameter))
+                .toList();
+    }
+
+    /**
+     * Returns the places of all parameters, where others may stand in for them; a tied head has a
+     * place of its own.
+     */
+    public List<ParameterSlot> slots() {
+        return modules().flatMap(part -> part.slots().stream()).toList();
+    }
+
+    /** Returns whether something is attached or stands in for one of the model's parameters. */
+    public boolean isAdapted() {
+        return modules()
+                .flatMap(part -> part.parameters().stream())
+                .anyMatch(parameter -> !isOwn(parameter));
+    }
+
+    @SuppressWarnings("ReferenceEquality")
+    private boolean isOwn(Parameter parameter) {
+        return parameters.get(parameter.name()) == parameter;
     }
 
     /**
@@ -249,9 +283,38 @@ public final class CausalLm implements AutoCloseable {
         return blocks.stream().flatMap(block -> block.linears().stream()).toList();
     }
 
-    /** Returns the weight of the output head, {@code [vocabulary, hidden]}. */
+    /** Returns the output head, which shares its weight with the embedding where it is tied. */
+    public Linear headLayer() {
+        return head;
+    }
+
+    /** Returns the embeddings of tokens and, where they are learned, of positions. */
+    public List<Embedding> embeddings() {
+        return positions == null ? List.of(embedding) : List.of(embedding, positions);
+    }
+
+    /**
+     * Returns the weight that the output head uses now, {@code [vocabulary, hidden]}.
+     *
+     * @throws IllegalStateException if adapters are attached to the head; a loss then takes {@link
+     *     TrainingPass#headMatrix}
+     */
     public Parameter headWeight() {
-        return head.weight();
+        if (head.isAdapted()) {
+            throw new IllegalStateException(
+                    "adapters are attached to "
+                            + head.name()
+                            + ", so that no single parameter is its weight");
+        }
+        return head.parameters().get(0);
+    }
+
+    /**
+     * Returns the matrix of the output head with its adapters, {@code [vocabulary, hidden]}, in the
+     * scope of the caller; the weight itself when there are none.
+     */
+    public Tensor headMatrix() {
+        return head.adaptedMatrix();
     }
 
     /**
@@ -273,21 +336,23 @@ public final class CausalLm implements AutoCloseable {
      *     there is no module of a tap's name
      */
     public Tensor hidden(TokenBatch batch, Taps taps) {
-        return hidden(batch, taps, List.of());
+        return hidden(batch, taps, List.of(), null);
     }
 
     /**
      * Runs the model up to the final norm.
      *
      * @param noise what is added to what enters the first block; empty for nothing
+     * @param dropoutSeed seed of the masks of adapters with dropout, or null for no dropout
      */
-    Tensor hidden(TokenBatch batch, Taps taps, List<Tensor> noise) {
-        requireModules(taps);
+    Tensor hidden(TokenBatch batch, Taps taps, List<Tensor> noise, @Nullable Long dropoutSeed) {
+        TapPlaces places = new TapPlaces(spec, blocks);
+        places.requireModules(taps);
         try (Scope pass = Scope.open()) {
-            ForwardContext context = context(batch, null, taps);
+            ForwardContext context = inputs.context(batch, null, taps, dropoutSeed);
             Tensor x = embed(batch, noise);
             x = taps.output(spec.names().embedding(), x);
-            int last = taps.stopsEarly() ? lastTapped(taps) : blocks.size();
+            int last = taps.stopsEarly() ? places.lastTapped(taps) : blocks.size();
             for (int i = 0; i < blocks.size() && i <= last; i++) {
                 Tensor y = blocks.get(i).forward(x, context);
                 if (taps == Taps.NONE) {
@@ -297,43 +362,6 @@ public final class CausalLm implements AutoCloseable {
             }
             return pass.passOut(
                     last < blocks.size() ? x : taps.output(spec.names().norm(), norm.forward(x)));
-        }
-    }
-
-    private int lastTapped(Taps taps) {
-        if (taps.isBelow(spec.names().norm())) {
-            return blocks.size();
-        }
-        for (int i = blocks.size() - 1; i >= 0; i--) {
-            if (taps.isBelow(blocks.get(i).name())) {
-                return i;
-            }
-        }
-        return -1;
-    }
-
-    private void requireModules(Taps taps) {
-        for (String module : taps.modules()) {
-            boolean known =
-                    module.equals(spec.names().embedding()) || module.equals(spec.names().norm());
-            for (DecoderBlock block : blocks) {
-                known |= block.hasModule(module);
-            }
-            if (!known) {
-                throw new IllegalArgumentException(
-                        "the model has no module "
-                                + module
-                                + " to tap; modules are "
-                                + spec.names().embedding()
-                                + ", "
-                                + spec.blockName(0)
-                                + " to "
-                                + spec.blockName(blocks.size() - 1)
-                                + ", their parts such as "
-                                + blocks.get(0).linears().get(0).name()
-                                + ", and "
-                                + spec.names().norm());
-            }
         }
     }
 
@@ -356,7 +384,7 @@ public final class CausalLm implements AutoCloseable {
                     cache.padding(r, batch.leftPadding(r));
                 }
             }
-            ForwardContext context = context(batch, cache, Taps.NONE);
+            ForwardContext context = inputs.context(batch, cache, Taps.NONE, null);
             Tensor x = embed(batch, cache.position(), cache);
             for (DecoderBlock block : blocks) {
                 Tensor y = block.forward(x, context);
@@ -436,7 +464,7 @@ public final class CausalLm implements AutoCloseable {
                     Kernels.call(
                                     "token_scores",
                                     hidden,
-                                    head.weight().value(),
+                                    headMatrix(),
                                     Tensor.of(targets, targets.length).to(device),
                                     LOG_PROB_CHUNK,
                                     spec.logitSoftCap(),
@@ -461,17 +489,18 @@ public final class CausalLm implements AutoCloseable {
      */
     public long[] sampleNext(TokenBatch batch, Random random) {
         try (Scope pass = Scope.open()) {
-            long positions = (long) batch.rows() * batch.tokens();
-            Tensor hidden = hidden(batch).reshape(positions, spec.hiddenSize());
-            long[] drawn = new long[(int) positions];
-            for (int start = 0; start < positions; start += LOG_PROB_CHUNK) {
-                int length = (int) Math.min(LOG_PROB_CHUNK, positions - start);
+            long places = (long) batch.rows() * batch.tokens();
+            Tensor hidden = hidden(batch).reshape(places, spec.hiddenSize());
+            Tensor weight = headMatrix();
+            long[] drawn = new long[(int) places];
+            for (int start = 0; start < places; start += LOG_PROB_CHUNK) {
+                int length = (int) Math.min(LOG_PROB_CHUNK, places - start);
                 try (Scope part = Scope.open()) {
                     long[] labels =
                             Kernels.call(
                                             "sampled_labels",
                                             hidden.narrow(0, start, length),
-                                            head.weight().value(),
+                                            weight,
                                             random.uniform(length).to(device),
                                             spec.logitSoftCap(),
                                             precision.computeType().scalarType())
@@ -489,39 +518,13 @@ public final class CausalLm implements AutoCloseable {
     }
 
     private Tensor embed(TokenBatch batch, int start, @Nullable KvCache cache) {
-        Tensor x = Kernels.call("embedding", embedding.value(), idTensor(batch));
+        Tensor x = embedding.forward(inputs.ids(batch));
         if (spec.embeddingScale() != 1) {
             x = x.mul(spec.embeddingScale());
         }
-        if (positions != null) {
-            Tensor places = positionTensor(batch, start, cache);
-            x = x.add(Kernels.call("embedding", positions.value(), places));
-        }
-        return x;
-    }
-
-    private Tensor positionTensor(TokenBatch batch, int start, @Nullable KvCache cache) {
-        int tokens = batch.tokens();
-        if (cache != null && cache.isPadded()) {
-            long[] places = new long[batch.rows() * tokens];
-            for (int i = 0; i < places.length; i++) {
-                places[i] = Math.max(0, start + i % tokens - cache.padding(i / tokens));
-            }
-            return Tensor.of(places, batch.rows(), tokens).to(device);
-        }
-        if (batch.isLeftPadded() || batch.isPacked()) {
-            return Tensor.of(batch.positions(), batch.rows(), tokens).to(device);
-        }
-        return Tensor.arange(start, (long) start + tokens, device).reshape(1, tokens);
-    }
-
-    Tensor idTensor(TokenBatch batch) {
-        return Tensor.of(batch.ids(), batch.rows(), batch.tokens()).to(device);
-    }
-
-    /** Returns the embeddings of tokens and, where they are learned, of positions. */
-    List<Parameter> embeddings() {
-        return positions == null ? List.of(embedding) : List.of(embedding, positions);
+        return positions == null
+                ? x
+                : x.add(positions.forward(inputs.positions(batch, start, cache)));
     }
 
     List<DecoderBlock> blocks() {
@@ -532,95 +535,8 @@ public final class CausalLm implements AutoCloseable {
         return norm;
     }
 
-    /** Checks a batch and makes what all blocks need for it. */
-    ForwardContext context(TokenBatch batch, @Nullable KvCache cache, Taps taps) {
-        requireIds(batch);
-        int start = cache == null ? 0 : cache.position();
-        if (cache != null && batch.isPacked()) {
-            throw new IllegalArgumentException("a cache holds one sequence a row, not packed ones");
-        }
-        int end = start + batch.extent();
-        if (end > spec.maxPositions()) {
-            throw new IllegalArgumentException(
-                    "a row of "
-                            + end
-                            + " tokens is longer than the model's "
-                            + spec.maxPositions()
-                            + " positions (max_position_embeddings); cut it");
-        }
-        Tensor ids = positionTensor(batch, start, cache);
-        List<List<Tensor>> tables = new ArrayList<>();
-        for (Rotary rotary : rotaries) {
-            tables.add(rotary.tables(ids, end));
-        }
-        ForwardContext context =
-                new ForwardContext(
-                        tables,
-                        realTokens(batch, start, cache),
-                        batch.isPacked()
-                                ? List.of(
-                                        Tensor.of(batch.segments(), batch.rows(), batch.tokens())
-                                                .to(device))
-                                : List.of(),
-                        ids,
-                        batch.tokens(),
-                        start,
-                        spec.block().attention().softCap() > 0,
-                        precision.computeType(),
-                        cache,
-                        taps);
-        context.prepare(windows);
-        return context;
-    }
-
-    /** Returns where tokens and not padding are, as far as a left-padded batch needs it. */
-    private List<Tensor> realTokens(TokenBatch batch, int start, @Nullable KvCache cache) {
-        int rows = batch.rows();
-        if (cache == null) {
-            return batch.isLeftPadded()
-                    ? List.of(Tensor.of(batch.mask(), rows, batch.tokens()).to(device))
-                    : List.of();
-        }
-        int end = start + batch.tokens();
-        for (int r = 0; r < rows; r++) {
-            int allowed = start == 0 ? cache.padding(r) : 0;
-            if (batch.count(r) != batch.tokens() - allowed) {
-                throw new IllegalArgumentException(
-                        "row "
-                                + r
-                                + " of a cached batch has padding that is not before its first"
-                                + " token; use TokenBatch.padded with padding on the left, and"
-                                + " none after the first tokens");
-            }
-        }
-        if (!cache.isPadded()) {
-            return List.of();
-        }
-        boolean[] real = new boolean[rows * end];
-        for (int i = 0; i < real.length; i++) {
-            real[i] = i % end >= cache.padding(i / end);
-        }
-        return List.of(Tensor.of(real, rows, end).to(device));
-    }
-
-    private void requireIds(TokenBatch batch) {
-        for (int r = 0; r < batch.rows(); r++) {
-            for (int t = 0; t < batch.tokens(); t++) {
-                int id = batch.id(r, t);
-                if (id < 0 || id >= spec.vocabularySize()) {
-                    throw new IllegalArgumentException(
-                            "token id "
-                                    + id
-                                    + " at row "
-                                    + r
-                                    + ", position "
-                                    + t
-                                    + " is not in the model's vocabulary of "
-                                    + spec.vocabularySize()
-                                    + "; is the tokenizer the model's own?");
-                }
-            }
-        }
+    PassInputs inputs() {
+        return inputs;
     }
 
     /**
@@ -639,9 +555,16 @@ public final class CausalLm implements AutoCloseable {
      * @param folder created when missing; files of the same names are replaced one by one
      * @param type type of the weights: float32, float16 or bfloat16, rounded to nearest
      * @param maxShardSize largest size of a weight file in bytes, exceeded only by a single tensor
+     * @throws IllegalStateException if something is attached to the model, which such a folder
+     *     cannot hold
      * @throws IOException if the folder cannot be written; no file is left half written
      */
     public void save(Path folder, DType type, long maxShardSize) throws IOException {
+        if (isAdapted()) {
+            throw new IllegalStateException(
+                    "adapters are attached to the model, which a model folder cannot hold; save"
+                            + " them by themselves, or merge them into a folder");
+        }
         ModelWriter.write(this, folder, type, maxShardSize);
     }
 
@@ -653,7 +576,7 @@ public final class CausalLm implements AutoCloseable {
     /** Frees the weights; the tokenizer is freed with the process. */
     @Override
     public void close() {
-        rotaries.forEach(Rotary::close);
+        inputs.close();
         scope.close();
     }
 }

@@ -107,7 +107,7 @@ public record DecoderSpec(
                 0);
     }
 
-    /** Returns the names of the modules from whose weights the number of a layer follows. */
+    /** Returns the Hugging Face name of a block, for example {@code model.layers.3}. */
     String blockName(int layer) {
         return names.blocks() + "." + layer;
     }

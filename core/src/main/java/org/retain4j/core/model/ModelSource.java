@@ -2,11 +2,16 @@ package org.retain4j.core.model;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.io.SafetensorsFolder;
 import org.retain4j.core.io.TensorCopy;
@@ -38,12 +43,14 @@ public final class ModelSource implements AutoCloseable {
                     "chat_template.json",
                     "LICENSE",
                     "NOTICE");
+    private static final String CONFIG = "config.json";
     private static final String TEMPLATES = "additional_chat_templates";
     private static final long LARGEST_SIDECAR = 256 << 20;
 
     private final Path path;
     private final ModelConfig config;
     private final Map<String, byte[]> sidecars;
+    private final UnaryOperator<String> origins;
     private final TensorSource tensors;
     private final AutoCloseable files;
 
@@ -51,11 +58,13 @@ public final class ModelSource implements AutoCloseable {
             Path path,
             ModelConfig config,
             Map<String, byte[]> sidecars,
+            UnaryOperator<String> origins,
             TensorSource tensors,
             AutoCloseable files) {
         this.path = path;
         this.config = config;
         this.sidecars = sidecars;
+        this.origins = origins;
         this.tensors = tensors;
         this.files = files;
     }
@@ -92,6 +101,7 @@ public final class ModelSource implements AutoCloseable {
                     path,
                     ModelConfig.parse(path.toString(), model.configJson()),
                     model.sidecars(),
+                    name -> path + " " + name,
                     model.tensors(),
                     model);
         } catch (ModelException | RuntimeException e) {
@@ -101,7 +111,7 @@ public final class ModelSource implements AutoCloseable {
     }
 
     private static ModelSource openFolder(Path folder) throws IOException {
-        ModelConfig config = ModelConfig.read(folder.resolve("config.json"));
+        ModelConfig config = ModelConfig.read(folder.resolve(CONFIG));
         Map<String, byte[]> sidecars = new LinkedHashMap<>();
         for (String name : SIDECARS) {
             Path file = folder.resolve(name);
@@ -121,7 +131,13 @@ public final class ModelSource implements AutoCloseable {
         }
         requireSafetensors(folder);
         TensorSource tensors = SafetensorsFolder.open(folder);
-        return new ModelSource(folder, config, sidecars, tensors, tensors);
+        return new ModelSource(
+                folder,
+                config,
+                sidecars,
+                name -> folder.resolve(name).toString(),
+                tensors,
+                tensors);
     }
 
     private static byte[] read(Path file) throws IOException {
@@ -183,9 +199,9 @@ public final class ModelSource implements AutoCloseable {
      * @throws IOException if there is none or it cannot be used
      */
     public Tokenizer tokenizer() throws IOException {
-        return Files.isDirectory(path)
-                ? Tokenizer.load(path)
-                : Tokenizer.of(path.toString(), sidecars);
+        Map<String, byte[]> files = new HashMap<>(sidecars);
+        files.put(CONFIG, config.text().getBytes(StandardCharsets.UTF_8));
+        return Tokenizer.of(files, origins);
     }
 
     /**
@@ -196,37 +212,89 @@ public final class ModelSource implements AutoCloseable {
      */
     CausalLm load(Device device, Precision precision) throws IOException {
         DecoderSpec spec = Pretrained.spec(config);
-        Tokenizer tokenizer = tokenizer();
-        CausalLm model = null;
+        FutureTask<Tokenizer> tokenizer = new FutureTask<>(this::tokenizer);
+        Thread beside = new Thread(tokenizer, "retain4j-load-tokenizer");
+        beside.setDaemon(true);
+        beside.start();
+        try (CausalLm weights = weights(spec, device, precision)) {
+            Tokenizer fitting = result(tokenizer);
+            requireFits(fitting, spec);
+            return CausalLm.build(
+                    spec,
+                    config,
+                    fitting,
+                    sidecars,
+                    device,
+                    precision,
+                    owner -> Weights.takenFrom(weights, owner));
+        } catch (IOException | RuntimeException | Error e) {
+            // what is wrong with the tokenizer has always been told first
+            try (Tokenizer made = result(tokenizer)) {
+                requireFits(made, spec);
+            }
+            throw e;
+        }
+    }
+
+    /** Loads the model without its tokenizer; all names and shapes are checked before reading. */
+    private CausalLm weights(DecoderSpec spec, Device device, Precision precision)
+            throws IOException {
+        Weights.FromFiles[] source = new Weights.FromFiles[1];
+        CausalLm model =
+                CausalLm.build(
+                        spec,
+                        config,
+                        null,
+                        sidecars,
+                        device,
+                        precision,
+                        owner -> {
+                            source[0] =
+                                    new Weights.FromFiles(
+                                            tensors,
+                                            path.toString(),
+                                            spec.names().base(),
+                                            owner,
+                                            device);
+                            return source[0];
+                        });
         try {
-            requireFits(tokenizer, spec);
-            Weights.FromFiles[] source = new Weights.FromFiles[1];
-            model =
-                    CausalLm.build(
-                            spec,
-                            config,
-                            tokenizer,
-                            sidecars,
-                            device,
-                            precision,
-                            owner -> {
-                                source[0] =
-                                        new Weights.FromFiles(
-                                                tensors,
-                                                path.toString(),
-                                                spec.names().base(),
-                                                owner,
-                                                device);
-                                return source[0];
-                            });
             source[0].requireAllUsed(spec.tiedHead(), spec.names().head());
+            source[0].fill();
             return model;
         } catch (IOException | RuntimeException | Error e) {
-            if (model != null) {
-                model.close();
-            }
-            tokenizer.close();
+            model.close();
             throw e;
+        }
+    }
+
+    /** Waits for the result of another thread, also when this one is interrupted. */
+    private static Tokenizer result(FutureTask<Tokenizer> task) throws IOException {
+        boolean interrupted = false;
+        try {
+            while (true) {
+                try {
+                    return task.get();
+                } catch (InterruptedException e) {
+                    interrupted = true;
+                }
+            }
+        } catch (ExecutionException e) {
+            Throwable cause = e.getCause();
+            if (cause instanceof IOException known) {
+                throw known;
+            }
+            if (cause instanceof RuntimeException known) {
+                throw known;
+            }
+            if (cause instanceof Error known) {
+                throw known;
+            }
+            throw new IllegalStateException(cause);
+        } finally {
+            if (interrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 

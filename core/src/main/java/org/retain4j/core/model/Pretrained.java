@@ -153,19 +153,28 @@ public final class Pretrained {
         return family.spec(config);
     }
 
+    /**
+     * Writes the files of the model that comes with this library into a folder.
+     *
+     * @param folder an existing folder
+     * @throws IOException if it cannot be written or has one of the files
+     */
+    public static void writeEmbedded(Path folder) throws IOException {
+        for (String name : EMBEDDED_FILES) {
+            try (InputStream in = Pretrained.class.getResourceAsStream(EMBEDDED_FOLDER + name)) {
+                if (in == null) {
+                    throw new ModelException(
+                            "resource " + EMBEDDED_FOLDER + name + " is missing in the jar");
+                }
+                Files.copy(in, folder.resolve(name));
+            }
+        }
+    }
+
     private static CausalLm loadEmbedded(Device device, Precision precision) throws IOException {
         Path folder = Files.createTempDirectory("retain4j-stories260K");
         try {
-            for (String name : EMBEDDED_FILES) {
-                try (InputStream in =
-                        Pretrained.class.getResourceAsStream(EMBEDDED_FOLDER + name)) {
-                    if (in == null) {
-                        throw new ModelException(
-                                "resource " + EMBEDDED_FOLDER + name + " is missing in the jar");
-                    }
-                    Files.copy(in, folder.resolve(name));
-                }
-            }
+            writeEmbedded(folder);
             return load(folder, device, precision);
         } finally {
             for (String name : EMBEDDED_FILES) {

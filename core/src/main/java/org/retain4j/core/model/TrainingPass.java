@@ -1,9 +1,11 @@
 package org.retain4j.core.model;
 
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.nn.DecoderBlock;
 import org.retain4j.core.nn.ForwardContext;
@@ -26,6 +28,7 @@ public final class TrainingPass {
     private final TokenBatch batch;
     private final Tensor hidden;
     private final Autograd.@Nullable Checkpointed checkpointed;
+    private final Tensor headMatrix;
 
     private TrainingPass(
             CausalLm model,
@@ -38,6 +41,9 @@ public final class TrainingPass {
         this.batch = batch;
         this.hidden = hidden;
         this.checkpointed = checkpointed;
+        try (Autograd.Mode mode = Autograd.enableGrad()) {
+            headMatrix = model.headMatrix();
+        }
     }
 
     /**
@@ -64,13 +70,30 @@ public final class TrainingPass {
             List<Parameter> trained,
             boolean checkpointing,
             List<Tensor> noise) {
+        return run(model, batch, trained, checkpointing, noise, null);
+    }
+
+    /**
+     * Runs the forward pass with dropout in adapters that ask for it; otherwise as {@link
+     * #run(CausalLm, TokenBatch, List, boolean, List)}.
+     *
+     * @param dropoutSeed seed of the pass's random masks, another one for every batch of a run;
+     *     null for no dropout
+     */
+    public static TrainingPass run(
+            CausalLm model,
+            TokenBatch batch,
+            List<Parameter> trained,
+            boolean checkpointing,
+            List<Tensor> noise,
+            @Nullable Long dropoutSeed) {
         if (!checkpointing) {
             try (Autograd.Mode mode = Autograd.enableGrad()) {
-                Tensor hidden = model.hidden(batch, Taps.NONE, noise);
+                Tensor hidden = model.hidden(batch, Taps.NONE, noise, dropoutSeed);
                 return new TrainingPass(model, trained, batch, hidden, null);
             }
         }
-        ForwardContext context = model.context(batch, null, Taps.NONE);
+        ForwardContext context = model.inputs().context(batch, null, Taps.NONE, dropoutSeed);
         List<Stage> stages = new ArrayList<>();
         for (DecoderBlock block : model.blocks()) {
             stages.add(
@@ -82,12 +105,55 @@ public final class TrainingPass {
     }
 
     private static List<Tensor> keep(List<Parameter> own, List<Parameter> trained) {
-        return own.stream().filter(trained::contains).map(Parameter::value).toList();
+        Set<Parameter> wanted = Collections.newSetFromMap(new IdentityHashMap<>());
+        wanted.addAll(trained);
+        return own.stream().filter(wanted::contains).map(Parameter::value).toList();
     }
 
     /** Returns the hidden states after the final norm, {@code [rows, tokens, hidden]}. */
     public Tensor hidden() {
         return hidden;
+    }
+
+    /**
+     * Returns the matrix of the output head with its adapters, {@code [vocabulary, hidden]}: what a
+     * loss multiplies hidden states with.
+     */
+    public Tensor headMatrix() {
+        return headMatrix;
+    }
+
+    /**
+     * Returns whether {@link #backward(Tensor, Tensor)} needs the gradient of the head's matrix.
+     */
+    public boolean headIsTrained() {
+        return !keep(model.headLayer().parameters(), trained).isEmpty();
+    }
+
+    /**
+     * Runs the backward pass of hidden states and output head.
+     *
+     * @param hiddenGradient gradient of the loss with respect to {@link #hidden}
+     * @param headGradient gradient of the loss with respect to {@link #headMatrix}
+     * @return one gradient for each trained parameter, in their order
+     */
+    public List<Tensor> backward(Tensor hiddenGradient, Tensor headGradient) {
+        List<Tensor> gradients = backward(hiddenGradient);
+        List<Tensor> wanted = keep(model.headLayer().parameters(), trained);
+        if (wanted.isEmpty()) {
+            return gradients;
+        }
+        List<Tensor> own =
+                wanted.equals(List.of(headMatrix))
+                        ? List.of(headGradient)
+                        : Autograd.grad(headMatrix, headGradient, wanted);
+        for (int i = 0; i < trained.size(); i++) {
+            int at = wanted.indexOf(trained.get(i).value());
+            if (at >= 0) {
+                gradients.get(i).addInPlace(own.get(at), 1);
+            }
+        }
+        return gradients;
     }
 
     /**
@@ -127,7 +193,12 @@ public final class TrainingPass {
 
     /** Goes back through the embeddings of tokens and positions, which are no stage. */
     private void addEmbeddingGradients(Tensor upstream, Map<Tensor, Tensor> byWeight) {
-        List<Tensor> wanted = keep(model.embeddings(), trained);
+        List<Tensor> wanted =
+                keep(
+                        model.embeddings().stream()
+                                .flatMap(table -> table.parameters().stream())
+                                .toList(),
+                        trained);
         if (wanted.isEmpty()) {
             return;
         }

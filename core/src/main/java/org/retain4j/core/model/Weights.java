@@ -2,14 +2,11 @@ package org.retain4j.core.model;
 
 import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.TreeSet;
 import java.util.regex.Pattern;
-import org.retain4j.core.io.ElementConversion;
 import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.io.TensorSource;
 import org.retain4j.core.nn.Parameter;
@@ -22,9 +19,6 @@ import org.retain4j.core.tensor.Tensor;
 
 /** Ways to fill the parameters of a model: from files, by chance, or from another model. */
 final class Weights {
-
-    /** Elements to convert at once: few enough to stay in the processor's cache. */
-    private static final int PART = 64 << 10;
 
     private static final Pattern BUFFERS =
             Pattern.compile(
@@ -40,8 +34,7 @@ final class Weights {
         private final Device device;
         private final String basePrefix;
         private final Map<String, String> read = new LinkedHashMap<>();
-        private final ByteBuffer floats =
-                ByteBuffer.allocateDirect(PART * Float.BYTES).order(ByteOrder.LITTLE_ENDIAN);
+        private final WeightsFill fill;
 
         /**
          * Creates a source.
@@ -54,6 +47,7 @@ final class Weights {
             this.origin = origin;
             this.owner = owner;
             this.device = device;
+            this.fill = new WeightsFill(files);
             String prefix = base + ".";
             basePrefix =
                     files.tensors().keySet().stream().anyMatch(name -> name.startsWith(prefix))
@@ -103,17 +97,21 @@ final class Weights {
             }
             try (Scope scope = Scope.open()) {
                 Tensor value = Tensor.empty(DType.FLOAT32, Device.CPU, shape);
-                int width = info.dtype().bytes();
-                for (long done = 0; done < info.byteCount(); ) {
-                    int length = (int) Math.min((long) PART * width, info.byteCount() - done);
-                    ByteBuffer part = files.map(info.name(), done, length);
-                    floats.clear();
-                    ElementConversion.convert(info.dtype(), part, DType.FLOAT32, floats);
-                    value.writeBytes(done / width, floats.flip());
-                    done += length;
+                fill.add(info, value);
+                if (device.isCuda()) {
+                    fill.run();
                 }
                 return owner.adopt(value.to(device));
             }
+        }
+
+        /**
+         * Reads the parameters that were asked for: on the CPU they have no values before.
+         *
+         * @throws IOException if a file cannot be read or became shorter
+         */
+        void fill() throws IOException {
+            fill.run();
         }
 
         /** Refuses tensors that nobody asked for: ignoring them could change the computation. */
@@ -152,6 +150,15 @@ final class Weights {
                 }
                 return new Parameter(name, owner.adopt(value));
             }
+        };
+    }
+
+    /** Moves the parameters of another model, which can only be closed afterwards. */
+    static ParameterSource takenFrom(CausalLm model, Scope owner) {
+        return (name, shape) -> {
+            Parameter parameter = model.parameter(name);
+            owner.adopt(parameter.value());
+            return parameter;
         };
     }
 

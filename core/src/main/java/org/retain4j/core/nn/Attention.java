@@ -2,6 +2,7 @@ package org.retain4j.core.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Tensor;
@@ -10,8 +11,8 @@ import org.retain4j.core.tensor.Tensor;
  * Causal self-attention with grouped key-value heads (Ainslie et al. 2023, arXiv:2305.13245),
  * together with the norms and the residual around it.
  *
- * <p>Without adapters and taps it runs as two fused kernels, so that little but the projections is
- * kept for the backward pass; with them it runs layer by layer.
+ * <p>It runs as two fused kernels, so that little but the projections is kept for the backward
+ * pass; layer by layer only where taps or adapters that are no low-rank terms need it.
  */
 public final class Attention implements Module {
 
@@ -25,6 +26,11 @@ public final class Attention implements Module {
     private final List<Linear> projections = new ArrayList<>();
     private final List<Norm> queryNorms = new ArrayList<>();
     private final Linear output;
+    private final List<Linear> linears;
+    private final List<ParameterSlot> queryNormSlots;
+    private final int queryNormKind;
+    private final double queryNormEpsilon;
+    private final boolean wholeQueryNorm;
 
     /**
      * Creates the attention of one block.
@@ -84,6 +90,13 @@ public final class Attention implements Module {
                         width,
                         spec.outputBias(),
                         spec.transposed());
+        List<Linear> all = new ArrayList<>(projections);
+        all.add(output);
+        linears = List.copyOf(all);
+        queryNormSlots = queryNorms.stream().flatMap(n -> n.slots().stream()).toList();
+        queryNormKind = queryNorms.isEmpty() ? 0 : Norm.code(queryNorms.get(0));
+        queryNormEpsilon = queryNorms.isEmpty() ? 0 : Norm.epsilon(queryNorms.get(0));
+        wholeQueryNorm = spec.queryNorm() == AttentionSpec.QueryNorm.WHOLE;
     }
 
     static @Nullable Norm norm(
@@ -100,74 +113,66 @@ public final class Attention implements Module {
         List<Tensor> qkv = queriesKeysValues(input, context);
         Tensor attended = attend(qkv, context);
         Taps taps = context.taps();
-        if (output.isPlain(taps) && !taps.touches(name)) {
+        if (output.isFused(context) && !taps.touches(name)) {
+            LowRank.Group added = LowRank.Group.of(List.of(output), context.mode());
             return Kernels.call(
                     "attention_out",
                     input,
                     attended,
                     output.matrix(),
                     output.biasOrNone(),
+                    added.factors(),
+                    added.layers(),
+                    added.scales(),
                     Norm.weights(outputNorm),
                     Norm.code(outputNorm),
                     Norm.epsilon(outputNorm),
-                    context.computeType().scalarType());
+                    context.mode().scalarType());
         }
         Tensor merged = Kernels.call("merge_heads", attended);
-        Tensor y = taps.output(name, output.forward(merged, context.computeType(), taps));
+        Tensor y = taps.output(name, output.forward(merged, context));
         return input.add(outputNorm == null ? y : outputNorm.forward(y));
     }
 
     private List<Tensor> queriesKeysValues(Tensor input, ForwardContext context) {
-        int type = context.computeType().scalarType();
         Taps taps = context.taps();
-        List<Tensor> queryNormWeights = Parameter.values(parameters(queryNorms));
-        int queryNorm = queryNorms.isEmpty() ? 0 : Norm.code(queryNorms.get(0));
-        double epsilon = queryNorms.isEmpty() ? 0 : Norm.epsilon(queryNorms.get(0));
-        boolean whole = spec.queryNorm() == AttentionSpec.QueryNorm.WHOLE;
-        List<Tensor> projected;
-        if (projections.stream().allMatch(p -> p.isPlain(taps)) && !taps.touches(name)) {
-            List<Tensor> weights = new ArrayList<>();
-            List<Tensor> biases = new ArrayList<>();
-            for (Linear projection : projections) {
-                weights.add(projection.matrix());
-                biases.addAll(projection.biasOrNone());
-            }
+        List<Tensor> normWeights = ParameterSlot.values(queryNormSlots);
+        if (Linear.areFused(projections, context) && !taps.touches(name)) {
+            LowRank.Group added = LowRank.Group.of(projections, context.mode());
             return Kernels.callForList(
                     "norm_qkv",
                     input,
                     Norm.weights(norm),
                     Norm.code(norm),
                     Norm.epsilon(norm),
-                    weights,
-                    biases,
-                    spec.layout().ordinal(),
-                    queryNormWeights,
-                    queryNorm,
-                    epsilon,
-                    whole,
+                    Linear.matrices(projections),
+                    Linear.biases(projections),
+                    added.factors(),
+                    added.layers(),
+                    added.scales(),
+                    spec.layout().code(),
+                    normWeights,
+                    queryNormKind,
+                    queryNormEpsilon,
+                    wholeQueryNorm,
                     context.rotation(rotary),
                     spec.heads(),
                     spec.kvHeads(),
-                    type);
+                    context.mode().scalarType());
         }
         Tensor x = taps.input(name, norm == null ? input : norm.forward(input));
-        projected =
-                projections.stream().map(p -> p.forward(x, context.computeType(), taps)).toList();
+        List<Tensor> projected = projections.stream().map(p -> p.forward(x, context)).toList();
         return Kernels.callForList(
                 "qkv_heads",
                 projected,
-                spec.layout().ordinal(),
-                queryNormWeights,
-                queryNorm,
-                epsilon,
-                whole,
+                spec.layout().code(),
+                normWeights,
+                queryNormKind,
+                queryNormEpsilon,
+                wholeQueryNorm,
                 context.rotation(rotary),
                 spec.heads(),
                 spec.kvHeads());
-    }
-
-    private static List<Parameter> parameters(List<Norm> norms) {
-        return norms.stream().flatMap(n -> n.parameters().stream()).toList();
     }
 
     private Tensor attend(List<Tensor> qkv, ForwardContext context) {
@@ -202,23 +207,30 @@ public final class Attention implements Module {
 
     /** Returns the projections: query, key and value, or one for all, then the output. */
     public List<Linear> linears() {
-        List<Linear> all = new ArrayList<>(projections);
-        all.add(output);
-        return all;
+        return linears;
+    }
+
+    @Override
+    public List<ParameterSlot> slots() {
+        return parts().flatMap(part -> part.slots().stream()).toList();
     }
 
     @Override
     public List<Parameter> parameters() {
-        List<Parameter> all = new ArrayList<>();
+        return parts().flatMap(part -> part.parameters().stream()).toList();
+    }
+
+    private Stream<Module> parts() {
+        List<Module> parts = new ArrayList<>();
         if (norm != null) {
-            all.addAll(norm.parameters());
+            parts.add(norm);
         }
-        projections.forEach(linear -> all.addAll(linear.parameters()));
-        all.addAll(parameters(queryNorms));
-        all.addAll(output.parameters());
+        parts.addAll(projections);
+        parts.addAll(queryNorms);
+        parts.add(output);
         if (outputNorm != null) {
-            all.addAll(outputNorm.parameters());
+            parts.add(outputNorm);
         }
-        return all;
+        return parts.stream();
     }
 }

@@ -1,7 +1,6 @@
 package org.retain4j.core.nn;
 
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What tells the attention of one family of models from another.
@@ -36,11 +35,22 @@ public record AttentionSpec(
     /** How query, key and value projections are stored. */
     public enum Layout {
         /** Three layers. */
-        SEPARATE,
+        SEPARATE(0),
         /** One layer: all queries, then all keys, then all values. */
-        STACKED,
+        STACKED(1),
         /** One layer: query, key and value of the first head, then those of the second, … */
-        BY_HEAD
+        BY_HEAD(2);
+
+        private final int code;
+
+        Layout(int code) {
+            this.code = code;
+        }
+
+        /** Returns the number that kernels know this layout by. */
+        int code() {
+            return code;
+        }
     }
 
     /** Norms of queries and keys before the rotary embedding. */
@@ -95,87 +105,41 @@ public record AttentionSpec(
 
     /** One projection for query, key and value together, with scale 1/√headDim. */
     public AttentionSpec joined(Layout newLayout, String projection, String newOutput) {
-        return new AttentionSpec(
-                heads,
-                kvHeads,
-                headDim,
-                newLayout,
-                List.of(projection),
-                newOutput,
-                queryNorm,
-                bias,
-                outputBias,
-                scale,
-                softCap,
-                transposed);
+        Draft draft = new Draft(this);
+        draft.layout = newLayout;
+        draft.projections = List.of(projection);
+        draft.output = newOutput;
+        return draft.build();
     }
 
     /** Biases on the projections of query, key and value, and on that of the output. */
     public AttentionSpec withBias(boolean qkv, boolean out) {
-        return new AttentionSpec(
-                heads,
-                kvHeads,
-                headDim,
-                layout,
-                projections,
-                output,
-                queryNorm,
-                qkv,
-                out,
-                scale,
-                softCap,
-                transposed);
+        Draft draft = new Draft(this);
+        draft.bias = qkv;
+        draft.outputBias = out;
+        return draft.build();
     }
 
     /** Norms of queries and keys, {@code self_attn.q_norm} and {@code self_attn.k_norm}. */
     public AttentionSpec withQueryNorm(QueryNorm norm) {
-        return new AttentionSpec(
-                heads,
-                kvHeads,
-                headDim,
-                layout,
-                projections,
-                output,
-                norm,
-                bias,
-                outputBias,
-                scale,
-                softCap,
-                transposed);
+        Draft draft = new Draft(this);
+        draft.queryNorm = norm;
+        return draft.build();
     }
 
     /** Another scale and soft cap of the scores. */
     public AttentionSpec withScores(double newScale, double newSoftCap) {
-        return new AttentionSpec(
-                heads,
-                kvHeads,
-                headDim,
-                layout,
-                projections,
-                output,
-                queryNorm,
-                bias,
-                outputBias,
-                newScale,
-                newSoftCap,
-                transposed);
+        Draft draft = new Draft(this);
+        draft.scale = newScale;
+        draft.softCap = newSoftCap;
+        return draft.build();
     }
 
     /** Weights stored as {@code [in, out]}. */
     public AttentionSpec withTransposedWeights() {
-        return new AttentionSpec(
-                heads,
-                kvHeads,
-                headDim,
-                layout,
-                projections,
-                output,
-                queryNorm,
-                bias,
-                outputBias,
-                scale,
-                softCap,
-                true);
+        Draft draft = new Draft(this);
+        draft.transposed = true;
+        return draft.build();
     }
 
     /** Returns the name of the part that holds the projections, for example {@code self_attn}. */
@@ -183,8 +147,46 @@ public record AttentionSpec(
         return output.substring(0, output.lastIndexOf('.'));
     }
 
-    /** Returns the name of a layer of the projections, or null when there are fewer. */
-    @Nullable String projection(int index) {
-        return index < projections.size() ? projections.get(index) : null;
+    /** The components of a specification, to change some of them. */
+    private static final class Draft {
+        private final AttentionSpec from;
+        private Layout layout;
+        private List<String> projections;
+        private String output;
+        private QueryNorm queryNorm;
+        private boolean bias;
+        private boolean outputBias;
+        private double scale;
+        private double softCap;
+        private boolean transposed;
+
+        private Draft(AttentionSpec from) {
+            this.from = from;
+            layout = from.layout;
+            projections = from.projections;
+            output = from.output;
+            queryNorm = from.queryNorm;
+            bias = from.bias;
+            outputBias = from.outputBias;
+            scale = from.scale;
+            softCap = from.softCap;
+            transposed = from.transposed;
+        }
+
+        private AttentionSpec build() {
+            return new AttentionSpec(
+                    from.heads,
+                    from.kvHeads,
+                    from.headDim,
+                    layout,
+                    projections,
+                    output,
+                    queryNorm,
+                    bias,
+                    outputBias,
+                    scale,
+                    softCap,
+                    transposed);
+        }
     }
 }

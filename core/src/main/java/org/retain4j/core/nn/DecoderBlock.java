@@ -12,6 +12,7 @@ public final class DecoderBlock implements Module {
     private final Attention attention;
     private final Mlp mlp;
     private final boolean parallel;
+    private final List<Linear> linears;
 
     /**
      * Creates a block.
@@ -33,6 +34,9 @@ public final class DecoderBlock implements Module {
         this.parallel = spec.parallel();
         attention = new Attention(source, name, layer, width, spec, window, rotary);
         mlp = new Mlp(source, name, width, spec);
+        List<Linear> all = new ArrayList<>(attention.linears());
+        all.addAll(mlp.linears());
+        linears = List.copyOf(all);
     }
 
     /** Returns the Hugging Face name of the block. */
@@ -64,8 +68,13 @@ public final class DecoderBlock implements Module {
 
     /** Returns the linear layers, in the order of the forward pass. */
     public List<Linear> linears() {
-        List<Linear> all = new ArrayList<>(attention.linears());
-        all.addAll(mlp.linears());
+        return linears;
+    }
+
+    @Override
+    public List<ParameterSlot> slots() {
+        List<ParameterSlot> all = new ArrayList<>(attention.slots());
+        all.addAll(mlp.slots());
         return all;
     }
 

@@ -4,7 +4,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
-import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
@@ -23,7 +22,7 @@ public final class ForwardContext {
     private final int tokens;
     private final int start;
     private final boolean alwaysMasked;
-    private final DType computeType;
+    private final PassMode mode;
     private final @Nullable KvCache cache;
     private final Taps taps;
     private final Map<Integer, List<Tensor>> masks = new HashMap<>();
@@ -50,7 +49,7 @@ public final class ForwardContext {
             int tokens,
             int start,
             boolean alwaysMasked,
-            DType computeType,
+            PassMode mode,
             @Nullable KvCache cache,
             Taps taps) {
         this.rotations = rotations;
@@ -60,7 +59,7 @@ public final class ForwardContext {
         this.tokens = tokens;
         this.start = start;
         this.alwaysMasked = alwaysMasked;
-        this.computeType = computeType;
+        this.mode = mode;
         this.cache = cache;
         this.taps = taps;
     }
@@ -119,8 +118,8 @@ public final class ForwardContext {
         }
     }
 
-    DType computeType() {
-        return computeType;
+    PassMode mode() {
+        return mode;
     }
 
     @Nullable KvCache cache() {

@@ -2,6 +2,7 @@ package org.retain4j.core.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Tensor;
@@ -15,6 +16,7 @@ public final class Mlp implements Module {
     private final @Nullable Norm outputNorm;
     private final List<Linear> inputs = new ArrayList<>();
     private final Linear output;
+    private final List<Linear> linears;
 
     /** Creates the feed-forward layer of the block with this Hugging Face name. */
     public Mlp(ParameterSource source, String prefix, long width, BlockSpec block) {
@@ -42,6 +44,9 @@ public final class Mlp implements Module {
                         width,
                         spec.bias(),
                         spec.transposed());
+        List<Linear> all = new ArrayList<>(inputs);
+        all.add(output);
+        linears = List.copyOf(all);
     }
 
     /**
@@ -52,13 +57,8 @@ public final class Mlp implements Module {
      */
     public Tensor forward(Tensor residual, Tensor input, ForwardContext context) {
         Taps taps = context.taps();
-        if (linears().stream().allMatch(l -> l.isPlain(taps)) && !taps.touches(name)) {
-            List<Tensor> weights = new ArrayList<>();
-            List<Tensor> biases = new ArrayList<>();
-            for (Linear linear : linears()) {
-                weights.add(linear.matrix());
-                biases.addAll(linear.biasOrNone());
-            }
+        if (Linear.areFused(linears, context) && !taps.touches(name)) {
+            LowRank.Group added = LowRank.Group.of(linears, context.mode());
             return Kernels.call(
                     "norm_mlp",
                     residual,
@@ -66,21 +66,23 @@ public final class Mlp implements Module {
                     Norm.weights(norm),
                     Norm.code(norm),
                     Norm.epsilon(norm),
-                    weights,
-                    biases,
+                    Linear.matrices(linears),
+                    Linear.biases(linears),
+                    added.factors(),
+                    added.layers(),
+                    added.scales(),
                     spec.layout().code(),
                     spec.activation().code(),
                     Norm.weights(outputNorm),
                     Norm.code(outputNorm),
                     Norm.epsilon(outputNorm),
-                    context.computeType().scalarType());
+                    context.mode().scalarType());
         }
         Tensor x = taps.input(name, norm == null ? input : norm.forward(input));
-        List<Tensor> read =
-                inputs.stream().map(l -> l.forward(x, context.computeType(), taps)).toList();
+        List<Tensor> read = inputs.stream().map(l -> l.forward(x, context)).toList();
         Tensor inner =
                 Kernels.call("mlp_inner", read, spec.layout().code(), spec.activation().code());
-        Tensor y = taps.output(name, output.forward(inner, context.computeType(), taps));
+        Tensor y = taps.output(name, output.forward(inner, context));
         return residual.add(outputNorm == null ? y : outputNorm.forward(y));
     }
 
@@ -91,21 +93,28 @@ public final class Mlp implements Module {
 
     /** Returns the layers: gate and up, or one for both or without gate, then down. */
     public List<Linear> linears() {
-        List<Linear> all = new ArrayList<>(inputs);
-        all.add(output);
-        return all;
+        return linears;
+    }
+
+    @Override
+    public List<ParameterSlot> slots() {
+        return parts().flatMap(part -> part.slots().stream()).toList();
     }
 
     @Override
     public List<Parameter> parameters() {
-        List<Parameter> all = new ArrayList<>();
+        return parts().flatMap(part -> part.parameters().stream()).toList();
+    }
+
+    private Stream<Module> parts() {
+        List<Module> parts = new ArrayList<>();
         if (norm != null) {
-            all.addAll(norm.parameters());
+            parts.add(norm);
         }
-        linears().forEach(linear -> all.addAll(linear.parameters()));
+        parts.addAll(linears);
         if (outputNorm != null) {
-            all.addAll(outputNorm.parameters());
+            parts.add(outputNorm);
         }
-        return all;
+        return parts.stream();
     }
 }

@@ -1,6 +1,5 @@
 package org.retain4j.core.nn;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.Kernels;
@@ -42,14 +41,16 @@ public final class Norm implements Module {
     public record Spec(Kind kind, double epsilon) {}
 
     private final Spec spec;
-    private final Parameter weight;
-    private final @Nullable Parameter bias;
+    private final List<ParameterSlot> slots;
 
     /** Creates a layer for vectors of this width. */
     public Norm(ParameterSource source, String name, long width, Spec spec) {
         this.spec = spec;
-        weight = source.get(name + ".weight", width);
-        bias = spec.kind() == Kind.LAYER ? source.get(name + ".bias", width) : null;
+        ParameterSlot weight = ParameterSlot.of(source.get(name + ".weight", width));
+        slots =
+                spec.kind() == Kind.LAYER
+                        ? List.of(weight, ParameterSlot.of(source.get(name + ".bias", width)))
+                        : List.of(weight);
     }
 
     /** Normalises the last dimension. */
@@ -59,7 +60,7 @@ public final class Norm implements Module {
 
     /** Returns the tensors of a norm as kernels take them; none for no norm. */
     static List<Tensor> weights(@Nullable Norm norm) {
-        return norm == null ? List.of() : Parameter.values(norm.parameters());
+        return norm == null ? List.of() : ParameterSlot.values(norm.slots);
     }
 
     /** Returns the number that kernels know the kind of a norm by. */
@@ -73,11 +74,12 @@ public final class Norm implements Module {
     }
 
     @Override
+    public List<ParameterSlot> slots() {
+        return slots;
+    }
+
+    @Override
     public List<Parameter> parameters() {
-        List<Parameter> all = new ArrayList<>(List.of(weight));
-        if (bias != null) {
-            all.add(bias);
-        }
-        return all;
+        return slots.stream().map(ParameterSlot::current).toList();
     }
 }

@@ -6,13 +6,13 @@ import org.retain4j.core.tensor.Tensor;
 /**
  * One named weight of a model.
  *
- * <p>The tensor lives as long as its model. Whether it is trained is a setting of the parameter;
- * methods read it, they do not change it. Not safe for changing it while other threads compute.
+ * <p>The tensor lives as long as its model. Not safe for changing it while other threads compute.
  */
 public final class Parameter {
 
     private final String name;
     private final Tensor value;
+    private boolean trainable = true;
 
     /**
      * Creates a parameter that is trained.
@@ -35,9 +35,15 @@ public final class Parameter {
         return value;
     }
 
-    /** Returns the weight as a list of one, the form in which kernels take optional tensors. */
-    List<Tensor> asList() {
-        return List.of(value);
+    /** Returns whether training may change the weight; true unless it was frozen. */
+    public boolean isTrainable() {
+        return trainable;
+    }
+
+    /** Freezes the weight, or lets training change it again, and returns this parameter. */
+    public Parameter setTrainable(boolean mayChange) {
+        trainable = mayChange;
+        return this;
     }
 
     /** Returns the number of elements. */

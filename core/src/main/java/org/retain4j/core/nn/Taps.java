@@ -1,10 +1,12 @@
 package org.retain4j.core.nn;
 
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.Tensor;
 
 /**
@@ -34,7 +36,8 @@ public final class Taps {
     public Taps() {}
 
     /**
-     * Adds a tap on what goes into a linear layer or block.
+     * Adds a tap on what goes into a block, a part of it or a linear layer; the embedding and the
+     * last norm have taps on their output only.
      *
      * @throws UnsupportedOperationException for {@link #NONE}
      */
@@ -94,12 +97,13 @@ public final class Taps {
         return modules().stream().anyMatch(m -> m.equals(module) || m.startsWith(module + "."));
     }
 
-    boolean touches(String module) {
-        return inputs.containsKey(module) || outputs.containsKey(module);
+    /** Returns whether there is a tap on what goes into a module. */
+    public boolean readsInput(String module) {
+        return inputs.containsKey(module);
     }
 
-    boolean isEmpty() {
-        return inputs.isEmpty() && outputs.isEmpty();
+    boolean touches(String module) {
+        return inputs.containsKey(module) || outputs.containsKey(module);
     }
 
     /** Shows an input to the tap of a module, if there is one, and returns what goes on. */
@@ -112,20 +116,19 @@ public final class Taps {
         return through(outputs.get(module), module + " output", activation);
     }
 
-    private static Tensor through(
-            @org.jspecify.annotations.Nullable UnaryOperator<Tensor> tap, String place, Tensor x) {
+    private static Tensor through(@Nullable UnaryOperator<Tensor> tap, String place, Tensor x) {
         if (tap == null) {
             return x;
         }
         Tensor y = tap.apply(x);
-        if (!java.util.Arrays.equals(y.shape(), x.shape())) {
+        if (!Arrays.equals(y.shape(), x.shape())) {
             throw new IllegalArgumentException(
                     "the tap on "
                             + place
                             + " returned shape "
-                            + java.util.Arrays.toString(y.shape())
+                            + Arrays.toString(y.shape())
                             + "; expected "
-                            + java.util.Arrays.toString(x.shape()));
+                            + Arrays.toString(x.shape()));
         }
         return y;
     }

@@ -6,6 +6,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.DataType;
 import ai.djl.pytorch.engine.PtNDArray;
 import ai.djl.pytorch.engine.PtNDManager;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
@@ -396,6 +398,42 @@ public final class Tensor implements AutoCloseable {
         transfer(startElement, target.remaining(), target::put);
     }
 
+    /** Writes elements into the memory of a tensor. */
+    @FunctionalInterface
+    public interface Filler {
+        /**
+         * Fills a buffer from its position to its limit.
+         *
+         * @param target memory of the tensor, little-endian; not to be used after the call
+         */
+        void fill(ByteBuffer target) throws IOException;
+    }
+
+    /**
+     * Lets a filler write elements where they lie, without a copy in between; otherwise as {@link
+     * #writeBytes}.
+     *
+     * @param startElement index of the first element to write, in row-major order
+     * @param count number of elements, at most 2 GB
+     * @throws IOException what the filler throws; the elements are undefined then
+     */
+    public void fill(long startElement, int count, Filler filler) throws IOException {
+        try {
+            transfer(
+                    startElement,
+                    Math.multiplyExact(count, dtype().bytes()),
+                    buffer -> {
+                        try {
+                            filler.fill(buffer);
+                        } catch (IOException e) {
+                            throw new UncheckedIOException(e);
+                        }
+                    });
+        } catch (UncheckedIOException e) {
+            throw e.getCause();
+        }
+    }
+
     private void transfer(
             long startElement, int bytes, java.util.function.Consumer<ByteBuffer> action) {
         DType type = dtype();
@@ -416,9 +454,18 @@ public final class Tensor implements AutoCloseable {
         if (bytes == 0) {
             return;
         }
+        if (elements() <= MAX_BUFFER / type.bytes()) {
+            int start = (int) startElement * type.bytes();
+            readBuffer(buffer -> action.accept(slice(buffer, start, bytes)));
+            return;
+        }
         try (Scope scope = Scope.open()) {
             detach().reshape(-1).narrow(0, startElement, count).readBuffer(action);
         }
+    }
+
+    private static ByteBuffer slice(ByteBuffer buffer, int start, int length) {
+        return buffer.slice(start, length).order(buffer.order());
     }
 
     private void writeBuffer(java.util.function.Consumer<ByteBuffer> writer) {

@@ -129,6 +129,8 @@ final class PipelineChecks {
                                     : "";
                     case "FixedLength" ->
                             node.path("length").asLong(1) <= 0 ? "FixedLength of 0" : "";
+                    case "Prepend" ->
+                            node.path("prepend").asText().isEmpty() ? "Prepend of nothing" : "";
                     case "Precompiled" -> "Precompiled (a SentencePiece character map)";
                     case "TemplateProcessing" -> template(node);
                     case "Replace" -> RegexChecks.replacementProblem(node.path("pattern"));

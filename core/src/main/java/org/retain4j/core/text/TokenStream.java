@@ -46,6 +46,9 @@ public final class TokenStream {
         if (token == null || (skipSpecialTokens && tokenizer.isSpecial(id))) {
             return "";
         }
+        if (rule == StreamingRule.ALL_BUT_LAST_REPLACEMENT && addsNothing(id, token)) {
+            return "";
+        }
         if (size == window.length) {
             window = Arrays.copyOf(window, 2 * size);
         }
@@ -72,6 +75,13 @@ public final class TokenStream {
         size = 0;
         given = 0;
         return rest;
+    }
+
+    /** Tokens without bytes could push those of an unfinished character out of the window. */
+    private boolean addsNothing(int id, String token) {
+        // only what is not ASCII can be replaced by nothing before it becomes bytes
+        return token.chars().allMatch(c -> c > 127)
+                && tokenizer.decode(new int[] {id}, skipSpecialTokens).isEmpty();
     }
 
     private String decoded() {

@@ -5,6 +5,7 @@ import ai.djl.huggingface.tokenizers.HuggingFaceTokenizer;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.lang.ref.Cleaner;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.security.MessageDigest;
@@ -19,6 +20,8 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.locks.ReentrantReadWriteLock;
 import java.util.function.Supplier;
+import java.util.function.UnaryOperator;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -29,11 +32,26 @@ import org.jspecify.annotations.Nullable;
  * fetched from a network. Half surrogate pairs in a text are encoded as U+FFFD, since they have no
  * UTF-8 form.
  *
- * <p>Safe for all threads; closing waits for running calls.
+ * <p>Safe for all threads; closing waits for running calls. The native memory of a tokenizer that
+ * is never closed is given back when the tokenizer is garbage.
  */
 public final class Tokenizer implements AutoCloseable {
 
     private static final int MAX_FILE_BYTES = 128 << 20;
+    private static final String TOKENIZER = "tokenizer.json";
+
+    /** Files that name special tokens; the later wins. */
+    private static final List<String> SPECIAL_TOKENS =
+            List.of("special_tokens_map.json", "tokenizer_config.json");
+
+    /** Files that tell what ends a text; the first that does wins. */
+    private static final List<String> END_IDS = List.of("generation_config.json", "config.json");
+
+    private static final List<String> FILES =
+            Stream.of(List.of(TOKENIZER), SPECIAL_TOKENS, END_IDS).flatMap(List::stream).toList();
+
+    /** Frees the memory of tokenizers that nobody closed, such as those that models share. */
+    private static final Cleaner CLEANER = Cleaner.create();
 
     static {
         // Otherwise DJL reports its start to a server and looks for CUDA builds on the network.
@@ -48,6 +66,7 @@ public final class Tokenizer implements AutoCloseable {
     private final Set<Integer> eosIds = new TreeSet<>();
     private final String sha256;
     private final ReentrantReadWriteLock lock = new ReentrantReadWriteLock();
+    private final Cleaner.Cleanable memory;
     private boolean closed;
 
     private Tokenizer(byte[] json, String origin, Map<String, String> special, List<Integer> eosIds)
@@ -59,6 +78,7 @@ public final class Tokenizer implements AutoCloseable {
         this.sha256 = sha256(json);
         NormalizerCheck.check(vocabulary, origin);
         this.delegate = open(json, origin);
+        this.memory = CLEANER.register(this, delegate::close);
     }
 
     /**
@@ -69,23 +89,14 @@ public final class Tokenizer implements AutoCloseable {
      * @throws TokenizerException when a file is missing, not JSON or of another program
      */
     public static Tokenizer load(Path folder) throws IOException {
-        Path json = folder.resolve("tokenizer.json");
-        if (!Files.isRegularFile(json)) {
-            throw new TokenizerException(
-                    json
-                            + " does not exist; expected a model folder with the tokenizer.json of"
-                            + " the Hugging Face tokenizers library (other vocabulary files are not"
-                            + " read; in Python, AutoTokenizer.from_pretrained(folder)"
-                            + ".save_pretrained(folder) writes it)");
-        }
-        Map<String, String> special = new HashMap<>();
-        for (String name : List.of("special_tokens_map.json", "tokenizer_config.json")) {
+        Map<String, byte[]> files = new HashMap<>();
+        for (String name : FILES) {
             Path file = folder.resolve(name);
             if (Files.isRegularFile(file)) {
-                special.putAll(SpecialTokens.parse(bytes(file), file.toString()));
+                files.put(name, bytes(file));
             }
         }
-        return new Tokenizer(bytes(json), json.toString(), special, endIds(folder));
+        return of(files, name -> folder.resolve(name).toString());
     }
 
     /**
@@ -96,38 +107,42 @@ public final class Tokenizer implements AutoCloseable {
      * @throws TokenizerException when a file is missing, not JSON or of another program
      */
     public static Tokenizer of(String origin, Map<String, byte[]> files) throws IOException {
-        byte[] json = files.get("tokenizer.json");
+        return of(files, name -> origin + " " + name);
+    }
+
+    /**
+     * Loads a tokenizer from the contents of the files that {@link #load(Path)} reads.
+     *
+     * @param files contents by file name, {@code tokenizer.json} among them
+     * @param origins how messages call a file of a name
+     * @throws TokenizerException when a file is missing, not JSON or of another program
+     */
+    public static Tokenizer of(Map<String, byte[]> files, UnaryOperator<String> origins)
+            throws IOException {
+        byte[] json = files.get(TOKENIZER);
         if (json == null) {
-            throw new TokenizerException(origin + " has no tokenizer.json");
+            throw new TokenizerException(
+                    origins.apply(TOKENIZER)
+                            + " does not exist; expected the tokenizer.json of the Hugging Face"
+                            + " tokenizers library beside the model (other vocabulary files are not"
+                            + " read; in Python, AutoTokenizer.from_pretrained(folder)"
+                            + ".save_pretrained(folder) writes it)");
         }
         Map<String, String> special = new HashMap<>();
-        for (String name : List.of("special_tokens_map.json", "tokenizer_config.json")) {
+        for (String name : SPECIAL_TOKENS) {
             byte[] file = files.get(name);
             if (file != null) {
-                special.putAll(SpecialTokens.parse(file, origin + " " + name));
+                special.putAll(SpecialTokens.parse(file, origins.apply(name)));
             }
         }
         List<Integer> ends = List.of();
-        for (String name : List.of("generation_config.json", "config.json")) {
+        for (String name : END_IDS) {
             byte[] file = files.get(name);
             if (file != null && ends.isEmpty()) {
-                ends = EndIds.parse(file, origin + " " + name);
+                ends = EndIds.parse(file, origins.apply(name));
             }
         }
-        return new Tokenizer(json, origin + " tokenizer.json", special, ends);
-    }
-
-    private static List<Integer> endIds(Path folder) throws IOException {
-        for (String name : List.of("generation_config.json", "config.json")) {
-            Path file = folder.resolve(name);
-            if (Files.isRegularFile(file)) {
-                List<Integer> ids = EndIds.parse(bytes(file), file.toString());
-                if (!ids.isEmpty()) {
-                    return ids;
-                }
-            }
-        }
-        return List.of();
+        return new Tokenizer(json, origins.apply(TOKENIZER), special, ends);
     }
 
     /**
@@ -404,7 +419,7 @@ public final class Tokenizer implements AutoCloseable {
         try {
             if (!closed) {
                 closed = true;
-                delegate.close();
+                memory.clean();
             }
         } finally {
             lock.writeLock().unlock();

@@ -258,7 +258,15 @@ final class Vocabulary {
         for (int id = 0; id < pieces.size(); id++) {
             tokens[id] = pieces.get(id);
         }
-        ids.forEach((token, id) -> tokens[id] = token);
+        ids.forEach(
+                (token, id) -> {
+                    String other = tokens[id];
+                    if (other != null && !other.equals(token)) {
+                        // the native library decodes one of them, by chance
+                        streamingRule = StreamingRule.NOTHING;
+                    }
+                    tokens[id] = token;
+                });
         for (AddedToken token : addedTokens) {
             tokens[token.id()] = token.content();
         }

@@ -18,6 +18,7 @@ import org.retain4j.core.nn.KvCache;
 import org.retain4j.core.nn.Linear;
 import org.retain4j.core.nn.LinearAdapter;
 import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.nn.PassMode;
 import org.retain4j.core.tensor.Autograd;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Device;
@@ -359,7 +360,7 @@ class CausalLmTest {
         private int calls;
 
         @Override
-        public Tensor apply(Tensor input, Tensor output, DType computeType) {
+        public Tensor apply(Tensor input, Tensor output, PassMode mode) {
             calls++;
             return output;
         }

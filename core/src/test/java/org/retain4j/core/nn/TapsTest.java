@@ -227,9 +227,7 @@ class TapsTest {
                                             new LinearAdapter() {
                                                 @Override
                                                 public Tensor apply(
-                                                        Tensor x,
-                                                        Tensor y,
-                                                        org.retain4j.core.tensor.DType type) {
+                                                        Tensor x, Tensor y, PassMode mode) {
                                                     calls[0]++;
                                                     return y;
                                                 }

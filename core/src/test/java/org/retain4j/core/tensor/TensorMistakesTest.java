@@ -219,7 +219,7 @@ class TensorMistakesTest {
         List<Tensor> one = List.of(t(1, 2));
         List<Tensor> other = List.of(t(1, 2, 3));
         fails(() -> Kernels.call("list_add_", one, other, 1.0), "list_add_");
-        fails(() -> Kernels.call("list_copy_", one, other), "list_copy_");
+        fails(() -> Kernels.call("list_lerp_", one, other, 0.5), "list_lerp_");
         fails(() -> Kernels.call("list_add_", one, List.of(), 1.0, 0.0), "list_add_");
         fails(() -> Kernels.call("global_norm", List.of()), "global_norm");
         List<Tensor> steps = List.of(Tensor.scalar(0));

@@ -1,10 +1,12 @@
 package org.retain4j.core.tensor;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import ai.djl.ndarray.NDArray;
 import ai.djl.ndarray.NDManager;
+import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.List;
@@ -218,6 +220,36 @@ class TensorTest {
         Tensor half = Tensor.zeros(DType.BFLOAT16, Device.CPU, 2);
         half.writeBytes(1, ByteBuffer.wrap(new byte[] {(byte) 0xc0, 0x3f}));
         assertThat(half.toFloatArray()).containsExactly(0, 1.5f);
+    }
+
+    @Test
+    void elementsAreFilledWhereTheyLie() throws IOException {
+        Tensor t = Tensor.zeros(DType.FLOAT32, Device.CPU, 2, 3);
+        t.fill(
+                2,
+                2,
+                target -> {
+                    assertThat(target.remaining()).isEqualTo(8);
+                    target.putFloat(7).putFloat(8);
+                });
+        assertThat(t.toFloatArray()).containsExactly(0, 0, 7, 8, 0, 0);
+        IOException thrown = new IOException("no more");
+        assertThatThrownBy(
+                        () ->
+                                t.fill(
+                                        0,
+                                        1,
+                                        target -> {
+                                            throw thrown;
+                                        }))
+                .isSameAs(thrown);
+        assertThatThrownBy(() -> t.fill(5, 2, target -> {}))
+                .isInstanceOf(TensorException.class)
+                .hasMessageContaining("do not lie inside");
+        t.close();
+        assertThatThrownBy(() -> t.fill(0, 1, target -> {}))
+                .isInstanceOf(TensorException.class)
+                .hasMessageContaining("closed");
     }
 
     @Test

@@ -275,6 +275,7 @@ class TokenizerTest {
                 "decoder | {\"type\":\"Strip\",\"content\":\"!\",\"start\":0,\"stop\":3}",
                 "decoder | {\"type\":\"Sequence\",\"decoders\":[{\"type\":\"Strip\",\"content\":\"a\",\"start\":1,\"stop\":1}]}",
                 "pre_tokenizer | {\"type\":\"FixedLength\",\"length\":0}",
+                "normalizer | {\"type\":\"Sequence\",\"normalizers\":[{\"type\":\"Prepend\",\"prepend\":\"\"},{\"type\":\"StripAccents\"}]}",
                 "normalizer | {\"type\":\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"}",
                 "post_processor | {\"type\":\"TemplateProcessing\",\"single\":[{\"SpecialToken\":{\"id\":\"<s>\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}",
                 "post_processor | {\"type\":\"TemplateProcessing\",\"single\":[{\"Sequence\":{\"id\":\"B\",\"type_id\":0}}],\"pair\":[],\"special_tokens\":{}}",

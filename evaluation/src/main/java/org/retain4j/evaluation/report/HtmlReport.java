@@ -21,46 +21,6 @@ import org.retain4j.evaluation.statistics.Estimate;
  * thread-safe.
  */
 public final class HtmlReport {
-    private static final String STYLE =
-            """
-            :root { color-scheme: light dark; --ink: #1c1c1e; --soft: #5c5f66; --paper: #fff;
-              --panel: #f5f5f2; --line: #dcdcd8; --good: #00664a; --bad: #a33c00; }
-            @media (prefers-color-scheme: dark) { :root { --ink: #ececec; --soft: #a8abb2;
-              --paper: #18191b; --panel: #222326; --line: #3a3b3f; --good: #4fd1a5; --bad: #ff9d66; } }
-            * { box-sizing: border-box; }
-            body { margin: 0 auto; padding: 1.5rem 1rem 4rem; max-width: 68rem; color: var(--ink);
-              background: var(--paper); font: 1rem/1.55 system-ui, -apple-system, "Segoe UI",
-              Roboto, sans-serif; overflow-wrap: anywhere; }
-            h1 { font-size: 1.45rem; line-height: 1.35; margin: .3rem 0 1rem; }
-            h2 { font-size: 1.15rem; margin: 2.4rem 0 .6rem; }
-            h3 { font-size: 1rem; margin: 1.4rem 0 .4rem; }
-            p, li { max-width: 46rem; }
-            .soft { color: var(--soft); font-size: .9rem; }
-            .scroll { overflow-x: auto; }
-            .plot { background: #fff; border: 1px solid var(--line); border-radius: 8px;
-              padding: .4rem; margin: .6rem 0; }
-            .plot svg { display: block; width: 100%; height: auto; min-width: 32rem;
-              max-width: 56rem; margin: 0 auto; }
-            table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums;
-              overflow-wrap: normal; }
-            th, td { padding: .35rem .5rem; text-align: right; white-space: nowrap;
-              border-bottom: 1px solid var(--line); vertical-align: top; }
-            th { font-weight: 600; color: var(--soft); vertical-align: bottom; white-space: normal; }
-            th:first-child, td:first-child { text-align: left; }
-            td small { display: block; color: var(--soft); }
-            td.text { text-align: left; white-space: pre-wrap; overflow-wrap: anywhere; }
-            .more { color: var(--good); font-weight: 600; }
-            .less { color: var(--bad); font-weight: 600; }
-            .samples { display: grid; gap: .6rem;
-              grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); }
-            .sample { background: var(--panel); border-radius: 8px; padding: .6rem .8rem; }
-            .sample b { display: block; font-size: .85rem; color: var(--soft); }
-            .sample p, .prompt { margin: .2rem 0 0; white-space: pre-wrap; font-size: .92rem; }
-            .prompt { border-left: 3px solid var(--line); padding-left: .7rem; margin: .3rem 0 .7rem; }
-            details { border-bottom: 1px solid var(--line); padding: .5rem 0; }
-            summary { cursor: pointer; font-weight: 600; }
-            """;
-
     private HtmlReport() {}
 
     /** The drawing of one plot. */
@@ -85,26 +45,10 @@ public final class HtmlReport {
 
     static String render(ComparisonResult result, Plot pareto, Plot learned, Plot retained) {
         Findings findings = Findings.of(result);
-        StringBuilder html = new StringBuilder(1 << 18);
-        html.append(
-                """
-                <!DOCTYPE html>
-                <html lang="en">
-                <head>
-                <meta charset="utf-8">
-                <meta name="viewport" content="width=device-width, initial-scale=1">
-                <meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-                <title>Retain4j: learned and retained</title>
-                <style>
-                """);
-        html.append(STYLE).append("</style>\n</head>\n<body>\n<header>\n");
-        html.append("<p class=\"soft\">Retain4j ")
-                .append(escape(result.retain4jVersion()))
-                .append(" · ")
-                .append(escape(result.createdAt()))
-                .append("</p>\n<h1>")
-                .append(escape(findings.headline()))
-                .append("</h1>\n");
+        StringBuilder html =
+                HtmlPage.begin(
+                        "learned and retained", result.retain4jVersion(), result.createdAt());
+        html.append("<h1>").append(escape(findings.headline())).append("</h1>\n");
         if (!findings.details().isEmpty()) {
             html.append("<ul>\n");
             for (String detail : findings.details()) {
@@ -131,9 +75,9 @@ public final class HtmlReport {
         samples(html, result);
         methods(html, result);
         html.append("<h2>Settings</h2>\n");
-        map(html, result.settings());
+        HtmlPage.entries(html, result.settings());
         html.append("<h2>Environment</h2>\n");
-        map(html, result.environment());
+        HtmlPage.entries(html, result.environment());
         html.append("<p class=\"soft\">The whole comparison took ")
                 .append(seconds(result.seconds()))
                 .append(".</p>\n</main>\n</body>\n</html>\n");
@@ -141,16 +85,7 @@ public final class HtmlReport {
     }
 
     private static boolean plot(StringBuilder html, ComparisonResult result, Plot plot) {
-        try {
-            String svg = plot.svg(result);
-            html.append("<div class=\"plot scroll\">").append(svg).append("</div>\n");
-            return true;
-        } catch (PlotUnavailableException e) {
-            html.append("<p><b>")
-                    .append(escape(String.valueOf(e.getMessage())))
-                    .append("</b></p>\n");
-            return false;
-        }
+        return HtmlPage.plot(html, () -> plot.svg(result));
     }
 
     private static void table(StringBuilder html, ComparisonResult result, Findings findings) {
@@ -210,11 +145,11 @@ public final class HtmlReport {
         html.append("<td><span class=\"")
                 .append(style)
                 .append("\">")
-                .append(number(format, estimate.value()))
+                .append(HtmlPage.number(format, estimate.value()))
                 .append("</span><small>")
-                .append(number(format, estimate.low()))
+                .append(HtmlPage.number(format, estimate.low()))
                 .append(" … ")
-                .append(number(format, estimate.high()))
+                .append(HtmlPage.number(format, estimate.high()))
                 .append("</small></td>");
     }
 
@@ -277,7 +212,7 @@ public final class HtmlReport {
                     .append("</code>. Seeds: ")
                     .append(method.curves().stream().map(c -> Long.toString(c.seed())).toList())
                     .append("</p>\n");
-            map(html, method.options());
+            HtmlPage.entries(html, method.options());
             if (!method.trials().isEmpty()) {
                 html.append(
                         "<div class=\"scroll\"><table><thead><tr><th>Learning rate"
@@ -292,7 +227,7 @@ public final class HtmlReport {
                             .append("</td><td>")
                             .append(
                                     Double.isFinite(trial.validationBitsPerByte())
-                                            ? number("%.4f", trial.validationBitsPerByte())
+                                            ? HtmlPage.number("%.4f", trial.validationBitsPerByte())
                                             : "diverged")
                             .append("</td></tr>\n");
                 }
@@ -300,25 +235,6 @@ public final class HtmlReport {
             }
             html.append("</details>\n");
         }
-    }
-
-    private static void map(StringBuilder html, Map<String, Object> entries) {
-        if (entries.isEmpty()) {
-            return;
-        }
-        html.append("<div class=\"scroll\"><table><tbody>\n");
-        entries.forEach(
-                (key, value) ->
-                        html.append("<tr><td>")
-                                .append(escape(key))
-                                .append("</td><td class=\"text\">")
-                                .append(escape(String.valueOf(value)))
-                                .append("</td></tr>\n"));
-        html.append("</tbody></table></div>\n");
-    }
-
-    private static String number(String format, double value) {
-        return String.format(Locale.ROOT, format, value).replace('-', '−');
     }
 
     private static String count(long tokens) {

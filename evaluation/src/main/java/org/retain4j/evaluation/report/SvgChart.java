@@ -8,6 +8,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.math.BigDecimal;
+import java.math.MathContext;
 import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
 import java.util.Locale;
@@ -142,6 +143,29 @@ final class SvgChart {
         BigDecimal rounded =
                 BigDecimal.valueOf(value).setScale(4, RoundingMode.HALF_EVEN).stripTrailingZeros();
         return (rounded.scale() < decimals ? rounded.setScale(decimals) : rounded).toPlainString();
+    }
+
+    /** The colour of the line at this place of a chart. */
+    static Color color(int line) {
+        return COLORS[line % COLORS.length];
+    }
+
+    /** A tick label of any size: four digits, in scientific notation where zeros would be many. */
+    static String compact(double value) {
+        double size = Math.abs(value);
+        if (size == 0) {
+            return "0";
+        }
+        BigDecimal rounded =
+                new BigDecimal(value, new MathContext(4, RoundingMode.HALF_EVEN))
+                        .stripTrailingZeros();
+        if (size >= 1e-3 && size < 1e7) {
+            return rounded.toPlainString();
+        }
+        int exponent = rounded.precision() - rounded.scale() - 1;
+        return rounded.scaleByPowerOfTen(-exponent).stripTrailingZeros().toPlainString()
+                + "e"
+                + exponent;
     }
 
     /**

@@ -56,6 +56,11 @@ public final class Checkpoints {
         return all.isEmpty() ? Optional.empty() : Optional.of(all.get(all.size() - 1));
     }
 
+    /** Returns the folder of a step's checkpoint, whether it is there or not. */
+    public static Path of(Path folder, long step) {
+        return folder.resolve("checkpoint-" + step);
+    }
+
     private static long step(Path path) {
         Matcher matcher = NAME.matcher(String.valueOf(path.getFileName()));
         return matcher.matches() ? Long.parseLong(matcher.group(1)) : -1;
@@ -80,13 +85,15 @@ public final class Checkpoints {
     /**
      * Writes a checkpoint and removes those beyond the limit.
      *
+     * @param bestStep step whose checkpoint is kept in any case, 0 for none
      * @return its folder
      * @throws IOException if it cannot be written; earlier checkpoints are then as they were
      */
-    public static Path write(CheckpointOptions options, CausalLm model, RunState state)
+    public static Path write(
+            CheckpointOptions options, CausalLm model, RunState state, long bestStep)
             throws IOException {
         Path folder = options.folder();
-        Path target = folder.resolve("checkpoint-" + state.step());
+        Path target = of(folder, state.step());
         Path temporary = folder.resolve(TEMPORARY + state.step() + "-" + UUID.randomUUID());
         try (Scope scope = Scope.open()) {
             Files.createDirectories(temporary);
@@ -118,7 +125,7 @@ public final class Checkpoints {
             }
             throw e;
         }
-        prune(options, state.step());
+        prune(options, state.step(), bestStep);
         return target;
     }
 
@@ -178,13 +185,17 @@ public final class Checkpoints {
         }
     }
 
-    private static void prune(CheckpointOptions options, long step) throws IOException {
+    private static void prune(CheckpointOptions options, long step, long bestStep)
+            throws IOException {
         if (options.saveTotalLimit() == 0) {
             return;
         }
         List<Path> done =
                 list(options.folder()).stream().filter(path -> step(path) <= step).toList();
-        for (Path old : done.subList(0, Math.max(0, done.size() - options.saveTotalLimit()))) {
+        List<Path> removable =
+                done.stream().filter(path -> step(path) != step && step(path) != bestStep).toList();
+        int surplus = Math.max(0, done.size() - options.saveTotalLimit());
+        for (Path old : removable.subList(0, Math.min(surplus, removable.size()))) {
             // a deletion that is cut short must not leave something that looks like a checkpoint
             Path going = options.folder().resolve(TEMPORARY + "old-" + UUID.randomUUID());
             Files.move(old, going, StandardCopyOption.ATOMIC_MOVE);

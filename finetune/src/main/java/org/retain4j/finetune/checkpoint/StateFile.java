@@ -20,6 +20,7 @@ import java.util.TreeSet;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.io.AtomicFile;
+import org.retain4j.core.io.Sha256;
 import org.retain4j.core.tensor.Tensor;
 import org.retain4j.finetune.StateDict;
 
@@ -70,9 +71,9 @@ final class StateFile {
             ObjectNode entry =
                     files.putObject(folder.relativize(file).toString().replace('\\', '/'));
             entry.put("bytes", Files.size(file));
-            entry.put("sha256", Digests.of(file));
+            entry.put("sha256", Sha256.of(file));
         }
-        root.put("checksum", Digests.of(bytes(root)));
+        root.put("checksum", Sha256.of(bytes(root)));
         AtomicFile.write(
                 folder.resolve(NAME),
                 JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(root));
@@ -157,7 +158,7 @@ final class StateFile {
                                 + ", use the version that wrote it");
             }
             JsonNode checksum = root.remove("checksum");
-            if (checksum == null || !checksum.asText().equals(Digests.of(bytes(root)))) {
+            if (checksum == null || !checksum.asText().equals(Sha256.of(bytes(root)))) {
                 throw damaged(file, "its checksum does not fit", null);
             }
             return root;
@@ -188,7 +189,7 @@ final class StateFile {
                 throw damaged(
                         file, "it has " + Files.size(file) + " bytes instead of " + expected, null);
             }
-            if (!Digests.of(file).equals(entry.getValue().path("sha256").asText())) {
+            if (!Sha256.of(file).equals(entry.getValue().path("sha256").asText())) {
                 throw damaged(file, "its SHA-256 is not the one in " + NAME, null);
             }
         }

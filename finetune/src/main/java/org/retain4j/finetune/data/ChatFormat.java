@@ -9,6 +9,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.retain4j.core.io.Sha256;
 import org.retain4j.core.text.ChatTemplate;
 import org.retain4j.core.text.jinja.TemplateException;
 
@@ -64,6 +65,29 @@ public record ChatFormat(ChatTemplate template, String fingerprint) {
         return new ChatFormat(
                 ChatTemplate.of(source, specialTokens),
                 Sha256.of(utf8(source.length() + "\n" + source + tokens)));
+    }
+
+    /**
+     * Makes a chat format of the files of a model by their contents, see {@link
+     * ChatTemplate#ofFiles}.
+     *
+     * @param origin where they come from, for messages
+     * @throws TemplateException when there is no template, or one that is not well formed
+     */
+    public static ChatFormat ofFiles(String origin, Map<String, byte[]> files) throws IOException {
+        ChatTemplate template = ChatTemplate.ofFiles(origin, files);
+        StringBuilder hashes = new StringBuilder();
+        new TreeMap<>(files)
+                .forEach(
+                        (name, contents) -> {
+                            if (FILES.contains(name) || name.startsWith(MORE)) {
+                                hashes.append(name)
+                                        .append(' ')
+                                        .append(Sha256.of(contents))
+                                        .append('\n');
+                            }
+                        });
+        return new ChatFormat(template, Sha256.of(utf8(hashes.toString())));
     }
 
     private static byte[] utf8(String text) {

@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Set;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.core.io.Sha256;
 import org.retain4j.core.tensor.Random;
 import org.retain4j.finetune.TrainRow;
 

@@ -48,7 +48,7 @@ public final class EarlyStopping implements StopRule {
 
     @Override
     public String check(long step, Map<String, Double> evaluation) {
-        double value = StopAbove.require(metric, evaluation);
+        double value = StopRule.number(metric, evaluation);
         boolean first = Double.isNaN(best) && !Double.isNaN(value);
         boolean better = greaterIsBetter ? value > best : value < best;
         if (first || (better && Math.abs(value - best) > threshold)) {

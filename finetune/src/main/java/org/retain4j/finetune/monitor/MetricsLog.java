@@ -1,16 +1,9 @@
 package org.retain4j.finetune.monitor;
 
-import com.fasterxml.jackson.core.JsonProcessingException;
-import com.fasterxml.jackson.databind.JsonNode;
-import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
-import java.io.IOException;
 import java.io.UncheckedIOException;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
-import org.retain4j.core.io.AtomicFile;
+import java.util.Set;
 import org.retain4j.finetune.StepListener;
 import org.retain4j.finetune.StepReport;
 
@@ -24,14 +17,28 @@ import org.retain4j.finetune.StepReport;
  */
 public final class MetricsLog implements StepListener {
 
-    private static final ObjectMapper JSON = new ObjectMapper();
+    static final String LOSS = "loss";
+    static final String GRADIENT_NORM = "grad_norm";
+    static final String LEARNING_RATE = "learning_rate";
 
-    private final Path file;
-    private boolean started;
+    /** What is in every line; all else is a result of evaluations. */
+    static final Set<String> NAMES =
+            Set.of(
+                    "step",
+                    LOSS,
+                    "distillation",
+                    "penalty",
+                    "penalty_gradient_share",
+                    GRADIENT_NORM,
+                    LEARNING_RATE,
+                    "new_tokens",
+                    "replayed_tokens");
+
+    private final StepFile file;
 
     /** Creates a log; the file's folder must exist when the first step ends. */
     public MetricsLog(Path file) {
-        this.file = file;
+        this.file = new StepFile(file);
     }
 
     /**
@@ -41,52 +48,16 @@ public final class MetricsLog implements StepListener {
      */
     @Override
     public void onStep(StepReport report) {
-        ObjectNode line = JSON.createObjectNode();
-        line.put("step", report.step());
-        line.put("loss", report.loss());
+        ObjectNode line = StepFile.line(report.step());
+        line.put(LOSS, report.loss());
         line.put("distillation", report.distillation());
         line.put("penalty", report.penalty());
         line.put("penalty_gradient_share", report.penaltyGradientShare());
-        line.put("grad_norm", report.gradientNorm());
-        line.put("learning_rate", report.learningRate());
+        line.put(GRADIENT_NORM, report.gradientNorm());
+        line.put(LEARNING_RATE, report.learningRate());
         line.put("new_tokens", report.newTokens());
         line.put("replayed_tokens", report.replayedTokens());
         report.evaluation().forEach(line::put);
-        try {
-            if (!started) {
-                AtomicFile.write(file, before(report.step()));
-                started = true;
-            }
-            Files.writeString(
-                    file, JSON.writeValueAsString(line) + "\n", StandardOpenOption.APPEND);
-        } catch (IOException e) {
-            throw new UncheckedIOException(
-                    "Cannot write " + file + ": " + e.getMessage() + "; check the disk", e);
-        }
-    }
-
-    /** Returns the whole lines of earlier steps. */
-    private String before(long step) throws IOException {
-        if (!Files.exists(file)) {
-            return "";
-        }
-        StringBuilder kept = new StringBuilder();
-        for (String line :
-                new String(Files.readAllBytes(file), StandardCharsets.UTF_8).lines().toList()) {
-            if (stepOf(line) >= step) {
-                break;
-            }
-            kept.append(line).append('\n');
-        }
-        return kept.toString();
-    }
-
-    private static long stepOf(String line) {
-        try {
-            JsonNode node = JSON.readTree(line);
-            return node.path("step").asLong(Long.MAX_VALUE);
-        } catch (JsonProcessingException e) {
-            return Long.MAX_VALUE;
-        }
+        file.append(line);
     }
 }

@@ -13,19 +13,7 @@ public record StopAbove(String metric, double limit) implements StopRule {
 
     @Override
     public String check(long step, Map<String, Double> evaluation) {
-        double value = require(metric, evaluation);
+        double value = StopRule.number(metric, evaluation);
         return value <= limit ? "" : metric + " is " + value + ", above the limit of " + limit;
-    }
-
-    static double require(String metric, Map<String, Double> evaluation) {
-        Double value = evaluation.get(metric);
-        if (value == null) {
-            throw new IllegalArgumentException(
-                    "no evaluation gives a number named "
-                            + metric
-                            + "; there are "
-                            + String.join(", ", evaluation.keySet().stream().sorted().toList()));
-        }
-        return value;
     }
 }

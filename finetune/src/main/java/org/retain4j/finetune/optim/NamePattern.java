@@ -1,6 +1,8 @@
 package org.retain4j.finetune.optim;
 
+import java.util.Collection;
 import java.util.List;
+import java.util.Locale;
 import java.util.regex.Pattern;
 import java.util.regex.PatternSyntaxException;
 import org.retain4j.core.nn.Parameter;
@@ -60,16 +62,23 @@ public final class NamePattern {
      * @throws IllegalArgumentException if so; the message names the parameter that is most like it
      */
     public void requireMatch(List<Parameter> parameters) {
-        if (parameters.stream().anyMatch(parameter -> matches(parameter.name()))) {
+        requireMatchAmong(parameters.stream().map(Parameter::name).toList());
+    }
+
+    /**
+     * Refuses a pattern that fits none of the names of parameters.
+     *
+     * @throws IllegalArgumentException if so; the message names the one that is most like it
+     */
+    public void requireMatchAmong(Collection<String> names) {
+        if (names.stream().anyMatch(this::matches)) {
             return;
         }
         String nearest = "";
         int best = Integer.MAX_VALUE;
-        for (Parameter parameter : parameters) {
-            String name = parameter.name();
+        for (String name : names) {
             for (int end = name.length(); end > 0; end = name.lastIndexOf('.', end - 1)) {
-                int distance =
-                        distance(text.toLowerCase(java.util.Locale.ROOT), name.substring(0, end));
+                int distance = distance(text.toLowerCase(Locale.ROOT), name.substring(0, end));
                 if (distance < best) {
                     best = distance;
                     nearest = name.substring(0, end);

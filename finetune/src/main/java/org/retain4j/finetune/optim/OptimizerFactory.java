@@ -21,4 +21,9 @@ public interface OptimizerFactory {
     default OptimizerFactory withWeightDecay(double value) {
         throw new UnsupportedOperationException(this + " has no weight_decay to change");
     }
+
+    /** Returns peak learning rates with which this optimizer is usually run. */
+    default LearningRateRange usualLearningRates() {
+        return new LearningRateRange(1e-7, 1e-2);
+    }
 }

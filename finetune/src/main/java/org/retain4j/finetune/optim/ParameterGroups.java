@@ -118,6 +118,11 @@ public record ParameterGroups(OptimizerFactory base, List<Group> groups)
         return new Grouped(parts);
     }
 
+    @Override
+    public LearningRateRange usualLearningRates() {
+        return base.usualLearningRates();
+    }
+
     private record Part(Optimizer optimizer, List<Integer> members, double factor) {}
 
     private record Grouped(List<Part> parts) implements Optimizer {

@@ -47,6 +47,11 @@ public final class Sgd implements Optimizer {
         }
 
         @Override
+        public LearningRateRange usualLearningRates() {
+            return new LearningRateRange(1e-5, 10);
+        }
+
+        @Override
         public Sgd create(List<Parameter> parameters) {
             return new Sgd(parameters, this);
         }

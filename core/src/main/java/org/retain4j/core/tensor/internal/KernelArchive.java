@@ -20,7 +20,7 @@ final class KernelArchive {
 
     /** One resource file a theme, under {@code kernels/}. */
     static final List<String> THEMES =
-            List.of("basic", "autograd", "decoder", "loss", "optim", "lists", "generate");
+            List.of("basic", "autograd", "decoder", "loss", "optim", "lists", "generate", "lora");
 
     private static final String CLASS_HEADER =
             """

@@ -44,11 +44,11 @@ def linear(x: Tensor, weight: Tensor, bias: List[Tensor], dtype: int) -> Tensor:
     return y
 
 
-def linears(h: Tensor, weights: List[Tensor], biases: List[Tensor], count: int, dtype: int) -> List[Tensor]:
-    # the first `count` layers side by side on the same input; biases are none or one a layer
+def linears(h: Tensor, weights: List[Tensor], biases: List[Tensor], first: int, count: int, dtype: int) -> List[Tensor]:
+    # `count` layers side by side on the same input; biases are none or one a layer
     y = annotate(List[Tensor], [])
-    i = 0
-    while torch.lt(i, count):
+    i = first
+    while torch.lt(i, torch.add(first, count)):
         p = (self).linear_rows(h, torch.to(weights[i], dtype), )
         if torch.gt(torch.len(biases), 0):
             p = torch.add(p, torch.to(biases[i], dtype))
@@ -57,8 +57,56 @@ def linears(h: Tensor, weights: List[Tensor], biases: List[Tensor], count: int, 
     return y
 
 
+def adapted(h: Tensor, weights: List[Tensor], biases: List[Tensor], first: int, count: int, factors: List[Tensor], layers: List[int], scales: List[float], dtype: int) -> List[Tensor]:
+    # as `linears`, plus scale * (h At) Bt for each pair of factors of one of these layers; all A in
+    # one product, B added in place: nothing of the size of the output is kept or copied for them
+    a = annotate(List[Tensor], [])
+    for i in range(torch.len(layers)):
+        if torch.ge(layers[i], first):
+            if torch.lt(layers[i], torch.add(first, count)):
+                _1 = torch.append(a, torch.to(factors[torch.mul(i, 2)], dtype))
+    if torch.eq(torch.len(a), 0):
+        y = (self).linears(h, weights, biases, first, count, dtype, )
+    else:
+        rows = torch.reshape(h, [-1, torch.size(h, -1)])
+        y = (self).linears(rows, weights, biases, first, count, dtype, )
+        if torch.eq(torch.len(a), 1):
+            low = torch.mm(rows, torch.t(a[0]))
+        else:
+            low = torch.mm(rows, torch.t(torch.cat(a, 0)))
+        start = 0
+        for i in range(torch.len(layers)):
+            if torch.ge(layers[i], first):
+                at = torch.sub(layers[i], first)
+                if torch.lt(at, count):
+                    b = torch.to(factors[torch.add(torch.mul(i, 2), 1)], dtype)
+                    part = torch.narrow(low, 1, start, torch.size(b, 1))
+                    start = torch.add(start, torch.size(b, 1))
+                    _2 = torch.addmm_(y[at], part, torch.t(b), alpha=scales[i])
+        for i in range(count):
+            shape = torch.slice(torch.size(h), 0, torch.sub(torch.dim(h), 1), 1)
+            _3 = torch.append(shape, torch.size(y[i], 1))
+            _4 = torch._set_item(y, i, torch.reshape(y[i], shape))
+    return y
+
+
+def low_rank(x: Tensor, y: Tensor, a: Tensor, b: Tensor, scale: float, keep: List[Tensor], dtype: int) -> Tensor:
+    # y + scale * (x At) Bt, of an input with dropout when there is a mask
+    h = torch.to(x, dtype)
+    if torch.gt(torch.len(keep), 0):
+        h = torch.mul(h, torch.to(keep[0], dtype))
+    low = torch.linear(torch.linear(h, torch.to(a, dtype)), torch.to(b, dtype))
+    return torch.add(y, low, alpha=scale)
+
+
 def embedding(weight: Tensor, ids: Tensor) -> Tensor:
-    return torch.embedding(weight, ids)
+    # the residual stream is float32 whatever the weights are stored in
+    x = torch.embedding(weight, ids)
+    if torch.eq(ops.prim.dtype(x), 5):
+        x = torch.to(x, 6)
+    elif torch.eq(ops.prim.dtype(x), 15):
+        x = torch.to(x, 6)
+    return x
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -82,7 +130,7 @@ def normed(x: Tensor, norm: List[Tensor], kind: int, eps: float) -> Tensor:
     elif torch.eq(kind, 2):
         y = (self).rms_norm_plus_one(x, norm[0], eps, )
     else:
-        y = torch.to(torch.layer_norm(torch.to(x, 6), [torch.size(x, -1)], norm[0], norm[1], eps), ops.prim.dtype(x))
+        y = torch.to(torch.layer_norm(torch.to(x, 6), [torch.size(x, -1)], torch.to(norm[0], 6), torch.to(norm[1], 6), eps), ops.prim.dtype(x))
     return y
 
 
@@ -187,14 +235,15 @@ def qkv_heads(p: List[Tensor], layout: int, norms: List[Tensor], kind: int, eps:
     return [(self).rope(q, tables, ), (self).rope(k, tables, ), (self).split_heads(v, kv_heads, )]
 
 
-def norm_qkv(x: Tensor, norm: List[Tensor], kind: int, eps: float, weights: List[Tensor], biases: List[Tensor], layout: int, qk_norms: List[Tensor], qk_kind: int, qk_eps: float, whole: bool, tables: List[Tensor], heads: int, kv_heads: int, dtype: int) -> List[Tensor]:
+def norm_qkv(x: Tensor, norm: List[Tensor], kind: int, eps: float, weights: List[Tensor], biases: List[Tensor], factors: List[Tensor], layers: List[int], scales: List[float], layout: int, qk_norms: List[Tensor], qk_kind: int, qk_eps: float, whole: bool, tables: List[Tensor], heads: int, kv_heads: int, dtype: int) -> List[Tensor]:
     h = torch.to((self).normed(x, norm, kind, eps, ), dtype)
-    p = (self).linears(h, weights, biases, torch.len(weights), dtype, )
+    p = (self).adapted(h, weights, biases, 0, torch.len(weights), factors, layers, scales, dtype, )
     return (self).qkv_heads(p, layout, qk_norms, qk_kind, qk_eps, whole, tables, heads, kv_heads, )
 
 
-def attention_out(residual: Tensor, attended: Tensor, weight: Tensor, bias: List[Tensor], norm: List[Tensor], kind: int, eps: float, dtype: int) -> Tensor:
-    y = (self).linear((self).merge_heads(attended, ), weight, bias, dtype, )
+def attention_out(residual: Tensor, attended: Tensor, weight: Tensor, bias: List[Tensor], factors: List[Tensor], layers: List[int], scales: List[float], norm: List[Tensor], kind: int, eps: float, dtype: int) -> Tensor:
+    h = torch.to((self).merge_heads(attended, ), dtype)
+    y = (self).adapted(h, [weight], bias, 0, 1, factors, layers, scales, dtype, )[0]
     return torch.add(residual, (self).normed(y, norm, kind, eps, ))
 
 
@@ -222,14 +271,13 @@ def mlp_inner(p: List[Tensor], layout: int, activation: int) -> Tensor:
     return y
 
 
-def norm_mlp(residual: Tensor, x: Tensor, norm: List[Tensor], kind: int, eps: float, weights: List[Tensor], biases: List[Tensor], layout: int, activation: int, out_norm: List[Tensor], out_kind: int, out_eps: float, dtype: int) -> Tensor:
+def norm_mlp(residual: Tensor, x: Tensor, norm: List[Tensor], kind: int, eps: float, weights: List[Tensor], biases: List[Tensor], factors: List[Tensor], layers: List[int], scales: List[float], layout: int, activation: int, out_norm: List[Tensor], out_kind: int, out_eps: float, dtype: int) -> Tensor:
     # the last of weights and biases are those of the layer that writes the output
     h = torch.to((self).normed(x, norm, kind, eps, ), dtype)
     last = torch.sub(torch.len(weights), 1)
-    inner = (self).mlp_inner((self).linears(h, weights, biases, last, dtype, ), layout, activation, )
-    y = (self).linear_rows(inner, torch.to(weights[last], dtype), )
-    if torch.gt(torch.len(biases), 0):
-        y = torch.add(y, torch.to(biases[last], dtype))
+    p = (self).adapted(h, weights, biases, 0, last, factors, layers, scales, dtype, )
+    inner = (self).mlp_inner(p, layout, activation, )
+    y = (self).adapted(inner, weights, biases, last, 1, factors, layers, scales, dtype, )[0]
     return torch.add(residual, (self).normed(y, out_norm, out_kind, out_eps, ))
 
 

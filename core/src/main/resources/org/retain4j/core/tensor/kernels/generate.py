@@ -47,10 +47,10 @@ def sample(scores: Tensor, seen: Tensor, penalty: float, temperature: float, top
             p = torch.narrow(p, 1, 0, k)
             # top_p is a share of what top_k left, as in transformers
             p = torch.div(p, torch.sum(p, [1], True))
-        c = torch.cumsum(p, 1)
         if torch.lt(top_p, 1.):
             # keep the shortest head whose mass reaches top_p
-            p = torch.mul(p, torch.to(torch.lt(torch.sub(c, p), top_p), 7))
+            before = torch.sub(torch.cumsum(p, 1), p)
+            p = torch.mul(p, torch.to(torch.lt(before, top_p), 7))
         if torch.gt(min_p, 0.):
             least = torch.mul(torch.narrow(p, 1, 0, 1), min_p)
             p = torch.mul(p, torch.to(torch.ge(p, least), 7))

@@ -11,11 +11,6 @@ def list_mul_scalar_(a: List[Tensor], s: float) -> Tensor:
     return a[0]
 
 
-def list_copy_(a: List[Tensor], b: List[Tensor]) -> Tensor:
-    torch._foreach_copy_(a, b)
-    return a[0]
-
-
 def list_clone(a: List[Tensor]) -> List[Tensor]:
     out = annotate(List[Tensor], [])
     for i in range(torch.len(a)):

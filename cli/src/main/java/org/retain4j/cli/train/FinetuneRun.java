@@ -1,0 +1,160 @@
+package org.retain4j.cli.train;
+
+import com.fasterxml.jackson.core.JsonProcessingException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.InvalidPathException;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
+
+/** A fine-tuning run as a YAML file describes it, with all settings checked. */
+public final class FinetuneRun {
+
+    private static final String SCHEMA = "finetune.schema.json";
+
+    private final RunConfig config;
+    private final Path folder;
+
+    private FinetuneRun(RunConfig config, Path folder) {
+        this.config = config;
+        this.folder = folder;
+    }
+
+    /**
+     * Reads a file.
+     *
+     * @param changes {@code key=value} each, in place of what the file says
+     * @throws UsageException on every mistake that can be seen without model and data
+     */
+    public static FinetuneRun read(Path file, List<String> changes) throws IOException {
+        RunConfig config = RunFile.read(file, changes);
+        TrainingPlan.check(config);
+        try {
+            return new FinetuneRun(config, Path.of(config.outputDir));
+        } catch (InvalidPathException e) {
+            throw new UsageException("output_dir: " + config.outputDir + " is no path");
+        }
+    }
+
+    /** Returns the JSON schema of the file, for editors. */
+    public static String schema() throws IOException {
+        try (InputStream in = FinetuneRun.class.getResourceAsStream(SCHEMA)) {
+            if (in == null) {
+                throw new IOException("the schema is missing, build Retain4j anew");
+            }
+            return new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        }
+    }
+
+    /** Returns the name of the model. */
+    public String model() {
+        return config.model;
+    }
+
+    /** Returns the folder of the run. */
+    public Path folder() {
+        return folder;
+    }
+
+    /**
+     * Returns the newest checkpoint, or null when there is none.
+     *
+     * @throws UsageException if the run has ended
+     */
+    public @Nullable Path checkpoint() throws IOException {
+        return FineTuning.latest(folder);
+    }
+
+    /**
+     * Opens the model, without its weights, and encodes the data.
+     *
+     * @param model where the model lies; null for the embedded one
+     * @param note hears of rows that are skipped
+     */
+    public Prepared prepare(@Nullable Path model, Consumer<String> note) throws IOException {
+        BaseModel base = BaseModel.open(config.model, model, config.chatTemplate);
+        try {
+            TrainingData.Encoding encoding = new TrainingData.Encoding(config, base, note);
+            TrainingPlan.of(config, base, 1);
+            TrainingData data = TrainingData.encode(config, encoding);
+            return new Prepared(
+                    base, encoding, data, TrainingPlan.of(config, base, data.epochRows()));
+        } catch (IOException | RuntimeException e) {
+            base.close();
+            throw e;
+        }
+    }
+
+    /** A run whose model is known and whose data is encoded. */
+    public final class Prepared implements AutoCloseable {
+
+        private final BaseModel base;
+        private final TrainingData.Encoding encoding;
+        private final TrainingData data;
+        private final TrainingPlan plan;
+
+        private Prepared(
+                BaseModel base,
+                TrainingData.Encoding encoding,
+                TrainingData data,
+                TrainingPlan plan) {
+            this.base = base;
+            this.encoding = encoding;
+            this.data = data;
+            this.plan = plan;
+        }
+
+        /** Returns data, steps, memory and the first example, to be read before the run. */
+        public String introduction() {
+            StringBuilder text = new StringBuilder();
+            data.summary().forEach(line -> text.append(line).append('\n'));
+            text.append(plan.share()).append('\n');
+            text.append(
+                    String.format(
+                            Locale.ROOT,
+                            "%,d steps of %d x %d rows, %,d rows an epoch, on %s in %s%n",
+                            plan.options().steps(),
+                            plan.options().accumulation(),
+                            plan.options().batchSize(),
+                            data.epochRows(),
+                            plan.device(),
+                            plan.precision()));
+            text.append("memory: ").append(plan.memory()).append('\n');
+            plan.warnings()
+                    .forEach(warning -> text.append("warning: ").append(warning).append('\n'));
+            return text.append("first example:\n").append(data.firstExample()).toString();
+        }
+
+        /** Returns the resolved settings as YAML, and the {@link #introduction}. */
+        public String description() throws JsonProcessingException {
+            return RunFile.YAML.writeValueAsString(config) + "---\n" + introduction() + "\n";
+        }
+
+        /**
+         * Trains.
+         *
+         * @param checkpoint where to go on; null to start
+         * @param provenance what run.json tells besides
+         * @return sentences on what came out
+         */
+        public List<String> train(
+                @Nullable Path checkpoint,
+                Map<String, Object> provenance,
+                FineTuning.Display display)
+                throws IOException {
+            return new FineTuning(config, base, data, encoding, plan, folder, display)
+                    .run(checkpoint, provenance);
+        }
+
+        @Override
+        public void close() {
+            base.close();
+        }
+    }
+}

@@ -1,0 +1,321 @@
+package org.retain4j.cli.train;
+
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.stream.Stream;
+import org.retain4j.cli.train.RunConfig.OptimizerName;
+import org.retain4j.cli.usage.UsageException;
+import org.retain4j.core.tensor.Device;
+import org.retain4j.core.tensor.Precision;
+import org.retain4j.core.tensor.TensorEngine;
+import org.retain4j.finetune.TrainOptions;
+import org.retain4j.finetune.optim.Adafactor;
+import org.retain4j.finetune.optim.AdamW;
+import org.retain4j.finetune.optim.NamePattern;
+import org.retain4j.finetune.optim.OptimizerFactory;
+import org.retain4j.finetune.optim.ParameterGroups;
+import org.retain4j.finetune.optim.Sgd;
+import org.retain4j.finetune.schedule.Schedule;
+
+/**
+ * The settings of a run in the terms of the trainer, checked.
+ *
+ * @param options what the trainer is told
+ * @param device where the model lies
+ * @param precision of matrix products
+ * @param trainable names of the trained parameters
+ * @param trainableElements numbers that are trained
+ * @param allElements numbers of the model
+ * @param memory bytes that the run will about take
+ * @param warnings sentences about settings that are probably not meant
+ */
+record TrainingPlan(
+        TrainOptions options,
+        Device device,
+        Precision precision,
+        List<String> trainable,
+        long trainableElements,
+        long allElements,
+        MemoryEstimate memory,
+        List<String> warnings) {
+
+    private static final double HIGH_RATE = 1e-2;
+    private static final double LOW_RATE = 1e-7;
+
+    /**
+     * Checks what needs neither model nor data, so that a mistake is told at once.
+     *
+     * @throws UsageException on the first mistake
+     */
+    static void check(RunConfig config) {
+        options(config, 1);
+        precision(config, device(config));
+        require(config.saveSteps >= 1, "save_steps must be 1 or more, is " + config.saveSteps);
+        require(
+                config.saveTotalLimit >= 0,
+                "save_total_limit must be 0 (keep all) or more, is " + config.saveTotalLimit);
+        require(
+                config.evalBatchSize >= 1,
+                "eval_batch_size must be 1 or more, is " + config.evalBatchSize);
+        require(
+                config.maxEvalSamples == null || config.maxEvalSamples >= 1,
+                "max_eval_samples must be 1 or more");
+        require(config.maxLength >= 2, "max_length must be 2 or more, is " + config.maxLength);
+        require(
+                config.labelSmoothingFactor >= 0 && config.labelSmoothingFactor < 1,
+                "label_smoothing_factor must be in [0, 1), is " + config.labelSmoothingFactor);
+        require(config.sampleTokens >= 0, "sample_tokens must be 0 or more");
+        require(
+                config.emaDecay == null || (config.emaDecay > 0 && config.emaDecay < 1),
+                "ema_decay must be in (0, 1), is " + config.emaDecay);
+        boolean evaluates = !config.eval.isEmpty() || config.evalSplit != null;
+        require(
+                evaluates
+                        || !config.metricForBestModel.startsWith("eval_")
+                        || (config.earlyStoppingPatience == null && !config.loadBestModelAtEnd),
+                "early stopping and the best model go by "
+                        + config.metricForBestModel
+                        + ", which needs eval or eval_split");
+        require(
+                config.maxRetainRise == null || !config.retain.isEmpty(),
+                "max_retain_rise needs retain, the data to watch");
+        if (config.replay != null) {
+            require(
+                    config.replay.data.isEmpty() != (config.replay.selfGenerated == null),
+                    "replay needs either data or self_generated");
+        }
+        if (config.regularization.ewc != null) {
+            require(
+                    !config.regularization.ewc.data.isEmpty(),
+                    "regularization.ewc needs data, old data that the importance is of");
+        }
+        for (SamplePrompt prompt : config.samplePrompts) {
+            require(
+                    Stream.of(prompt.user, prompt.text, prompt.either)
+                                    .filter(Objects::nonNull)
+                                    .count()
+                            == 1,
+                    "sample_prompts: a prompt is a text, or has one of user and text");
+        }
+    }
+
+    private static void require(boolean holds, String rule) {
+        if (!holds) {
+            throw new UsageException(rule);
+        }
+    }
+
+    /**
+     * Settles everything.
+     *
+     * @param parameters elements of every parameter of the model by name
+     * @param epochRows rows of one time over the data
+     * @throws UsageException if the model does not allow it
+     */
+    static TrainingPlan of(RunConfig config, BaseModel base, long epochRows) {
+        check(config);
+        require(
+                config.maxLength <= base.spec().maxPositions(),
+                "max_length is "
+                        + config.maxLength
+                        + ", but the model has "
+                        + base.spec().maxPositions()
+                        + " positions");
+        Map<String, Long> parameters = base.parameters();
+        List<String> trainable = trainable(config, parameters);
+        long elements = trainable.stream().mapToLong(parameters::get).sum();
+        long all = parameters.values().stream().mapToLong(Long::longValue).sum();
+        TrainOptions options = options(config, epochRows);
+        List<String> warnings = new ArrayList<>();
+        if (config.learningRate > HIGH_RATE || config.learningRate < LOW_RATE) {
+            warnings.add(
+                    String.format(
+                            Locale.ROOT,
+                            "learning_rate %s is outside the usual range, 1e-7 to 1e-2",
+                            config.learningRate));
+        }
+        if (options.schedule().factor(options.steps() - 1, options.steps()) == 0
+                && options.steps() == 1) {
+            warnings.add("the only step has a learning rate of 0; give more steps or no warm-up");
+        }
+        Device device = device(config);
+        return new TrainingPlan(
+                options,
+                device,
+                precision(config, device),
+                trainable,
+                elements,
+                all,
+                MemoryEstimate.of(config, base.spec(), all, elements),
+                warnings);
+    }
+
+    private static List<String> trainable(RunConfig config, Map<String, Long> parameters) {
+        List<String> names = new ArrayList<>(parameters.keySet());
+        if (!config.parameters.trainable.isEmpty()) {
+            names.retainAll(matching(config.parameters.trainable, parameters, "trainable"));
+        }
+        names.removeAll(matching(config.parameters.frozen, parameters, "frozen"));
+        require(!names.isEmpty(), "parameters: nothing is left to train");
+        matching(
+                config.parameters.groups.stream().map(group -> group.pattern).toList(),
+                parameters,
+                "groups");
+        return names;
+    }
+
+    private static List<String> matching(
+            List<String> patterns, Map<String, Long> parameters, String key) {
+        List<String> names = new ArrayList<>();
+        for (String text : patterns) {
+            try {
+                NamePattern pattern = NamePattern.of(text);
+                pattern.requireMatchAmong(parameters.keySet());
+                parameters.keySet().stream().filter(pattern::matches).forEach(names::add);
+            } catch (IllegalArgumentException e) {
+                throw new UsageException("parameters." + key + ": " + e.getMessage());
+            }
+        }
+        return names;
+    }
+
+    private static Device device(RunConfig config) {
+        try {
+            return config.device == null
+                    ? TensorEngine.defaultDevice()
+                    : Device.parse(config.device);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("device: " + e.getMessage());
+        }
+    }
+
+    private static Precision precision(RunConfig config, Device device) {
+        try {
+            return Precision.parse(config.precision, device);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("precision: " + e.getMessage());
+        }
+    }
+
+    private static TrainOptions options(RunConfig config, long epochRows) {
+        try {
+            TrainOptions options =
+                    TrainOptions.defaults()
+                            .withBatch(config.batchSize, config.gradientAccumulationSteps)
+                            .withLearningRate(config.learningRate)
+                            .withMaxGradNorm(config.maxGradNorm)
+                            .withGradientCheckpointing(config.gradientCheckpointing)
+                            .withSeed(config.seed)
+                            .withNeftuneNoiseAlpha(config.neftuneNoiseAlpha)
+                            .withLoggingSteps(config.loggingSteps)
+                            .withEvalSteps(config.evalSteps)
+                            .withOptimizer(optimizer(config));
+            options =
+                    config.maxSteps == null
+                            ? options.withEpochs(config.numTrainEpochs, epochRows)
+                            : options.withSteps(config.maxSteps);
+            return options.withSchedule(schedule(config, options.steps()));
+        } catch (IllegalArgumentException e) {
+            throw new UsageException(String.valueOf(e.getMessage()));
+        }
+    }
+
+    private static OptimizerFactory optimizer(RunConfig config) {
+        require(
+                config.momentum == 0 || config.optim == OptimizerName.SGD,
+                "momentum is a setting of optim: sgd");
+        OptimizerFactory base =
+                switch (config.optim) {
+                    case ADAMW ->
+                            new AdamW.Options(
+                                    config.adamBeta1,
+                                    config.adamBeta2,
+                                    config.adamEpsilon,
+                                    config.weightDecay,
+                                    AdamW.Options.defaults().decayAll());
+                    case SGD -> new Sgd.Options(config.momentum, config.weightDecay);
+                    case ADAFACTOR ->
+                            Adafactor.Options.defaults().withWeightDecay(config.weightDecay);
+                };
+        if (config.parameters.groups.isEmpty()) {
+            return base;
+        }
+        ParameterGroups groups = ParameterGroups.of(base);
+        for (ParameterSection.Group group : config.parameters.groups) {
+            require(
+                    group.learningRate == null || group.learningRateFactor == null,
+                    "parameters.groups: "
+                            + group.pattern
+                            + " has both learning_rate and learning_rate_factor, give one");
+            require(
+                    group.learningRate == null || config.learningRate > 0,
+                    "parameters.groups: a group's learning_rate needs a learning_rate above 0");
+            double factor =
+                    group.learningRate != null
+                            ? group.learningRate / config.learningRate
+                            : group.learningRateFactor == null ? 1 : group.learningRateFactor;
+            groups =
+                    group.weightDecay == null
+                            ? groups.group(group.pattern, factor)
+                            : groups.group(group.pattern, factor, group.weightDecay);
+        }
+        return groups;
+    }
+
+    private static Schedule schedule(RunConfig config, long steps) {
+        long warmup =
+                config.warmupSteps > 0
+                        ? config.warmupSteps
+                        : Schedule.warmupSteps(config.warmupRatio, steps);
+        require(config.warmupSteps >= 0, "warmup_steps must be 0 or more");
+        if (config.rewarmFrom != null) {
+            return Schedule.rewarmed(warmup, config.rewarmFrom, course(config, 0, steps - warmup));
+        }
+        return course(config, warmup, steps);
+    }
+
+    private static Schedule course(RunConfig config, long warmup, long steps) {
+        boolean floors =
+                switch (config.lrSchedulerType) {
+                    case COSINE_WITH_MIN_LR, WARMUP_STABLE_DECAY -> true;
+                    case LINEAR, COSINE, CONSTANT, CONSTANT_WITH_WARMUP -> false;
+                };
+        require(
+                floors || config.minLrRate == 0,
+                "min_lr_rate needs lr_scheduler_type cosine_with_min_lr or warmup_stable_decay");
+        return switch (config.lrSchedulerType) {
+            case LINEAR -> Schedule.linear(warmup);
+            case COSINE, COSINE_WITH_MIN_LR -> Schedule.cosine(warmup, config.minLrRate);
+            case CONSTANT -> {
+                require(
+                        warmup == 0 || config.rewarmFrom != null,
+                        "lr_scheduler_type constant has no warm-up; use constant_with_warmup");
+                yield Schedule.constant();
+            }
+            case CONSTANT_WITH_WARMUP -> Schedule.constant(warmup);
+            case WARMUP_STABLE_DECAY -> {
+                require(
+                        config.numDecaySteps != null,
+                        "lr_scheduler_type warmup_stable_decay needs num_decay_steps");
+                long decay = config.numDecaySteps == null ? 0 : config.numDecaySteps;
+                require(
+                        warmup + decay <= steps || steps <= 1,
+                        "warm-up and num_decay_steps are more than the " + steps + " steps");
+                yield Schedule.warmupStableDecay(warmup, decay, config.minLrRate);
+            }
+        };
+    }
+
+    /** Returns how many of the numbers are trained, in words. */
+    String share() {
+        return String.format(
+                Locale.ROOT,
+                "%,d of %,d parameters are trained (%.2f %%)",
+                trainableElements,
+                allElements,
+                100.0 * trainableElements / allElements);
+    }
+}
