@@ -2,7 +2,8 @@
 
 The other side of `./retain4j bench`. Needs torch==2.7.1 and transformers; never part of the build.
 
-usage: bench_train.py BATCH TOKENS STEPS [ckpt]
+usage: bench_train.py BATCH TOKENS STEPS [ckpt] [lora]
+lora needs peft: rank 8 on all linear layers
 prints one JSON line: medians of wall and CPU seconds a step (the first step left out), peak memory
 """
 
@@ -35,9 +36,17 @@ model = LlamaForCausalLM(
     )
 )
 model.train()
-if sys.argv[4:] == ["ckpt"]:
+if "ckpt" in sys.argv[4:]:
     model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
-parameters = list(model.parameters())
+if "lora" in sys.argv[4:]:
+    from peft import LoraConfig, get_peft_model
+
+    if "ckpt" in sys.argv[4:]:
+        model.enable_input_require_grads()
+    model = get_peft_model(
+        model, LoraConfig(r=8, lora_alpha=16, target_modules="all-linear", task_type="CAUSAL_LM")
+    )
+parameters = [p for p in model.parameters() if p.requires_grad]
 optimizer = torch.optim.AdamW(parameters, lr=1e-4, fused=True)
 ids = torch.randint(0, 49152, (batch, tokens))
 wall, cpu = [], []

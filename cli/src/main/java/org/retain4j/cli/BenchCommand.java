@@ -114,6 +114,12 @@ final class BenchCommand implements Callable<Integer> {
     private boolean gradientCheckpointing;
 
     @Option(
+            names = "--lora-rank",
+            paramLabel = "R",
+            description = "Train an adapter of this rank on all linear layers. Default: none")
+    private int loraRank;
+
+    @Option(
             names = "--generate",
             paramLabel = "N",
             description =
@@ -143,7 +149,7 @@ final class BenchCommand implements Callable<Integer> {
             }
             TrainingBenchmark benchmark =
                     new TrainingBenchmark(
-                            measured, batchSize, maxLength, steps, gradientCheckpointing);
+                            measured, batchSize, maxLength, steps, gradientCheckpointing, loraRank);
             TrainingBenchmark.Result result = benchmark.run();
             console.result(json ? line(benchmark, result) : table(benchmark, with, result));
         } catch (IllegalArgumentException e) {
@@ -182,7 +188,7 @@ final class BenchCommand implements Callable<Integer> {
         return String.format(
                 Locale.ROOT,
                 """
-                parameters            %,d
+                trained parameters    %,d
                 rows                  %d, %d new tokens after %d
                 precision             %s
                 tokens a second       %.1f (median of %d)
@@ -222,7 +228,7 @@ final class BenchCommand implements Callable<Integer> {
         return String.format(
                         Locale.ROOT,
                         """
-                parameters            %,d
+                trained parameters    %,d
                 rows x tokens         %d x %d
                 precision             %s
                 seconds a step        %.3f wall, %.3f CPU (medians of %d)

@@ -92,7 +92,8 @@ final class CompareCommand implements Callable<Integer> {
             hideParamSyntax = true,
             description =
                     "Methods to compare, separated by commas; a strength follows a colon, as in"
-                            + " ewc:0.3. Default: all. \"--methods help\" lists them.")
+                            + " ewc:0.3, lora:64. Default: those that train all weights. \"all\" adds the"
+                            + " adapters, \"help\" lists them.")
     private List<String> methods = List.of();
 
     @Option(names = "--list-methods", description = "List the methods and exit.")

@@ -1,13 +1,9 @@
 package org.retain4j.cli;
 
 import java.io.IOException;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.concurrent.Callable;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
-import org.retain4j.cli.usage.UsageException;
-import org.retain4j.core.io.ByteSize;
 import org.retain4j.core.model.ModelSource;
 import org.retain4j.core.tensor.DType;
 import picocli.CommandLine.Command;
@@ -71,10 +67,9 @@ final class ConvertCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
-        DType type = dtype == null ? null : type(dtype);
-        long shard = size(maxShardSize);
-        Path target = Inputs.path("DST", to);
-        requireEmpty(target);
+        DType type = dtype == null ? null : WeightOptions.dtype(dtype);
+        long shard = WeightOptions.shardSize(maxShardSize);
+        Path target = WeightOptions.emptyFolder("DST", to);
         Path path = ModelOptions.locate(console, from);
         try (ModelSource source = ModelSource.open(path)) {
             try (ProgressDisplay progress = ProgressDisplay.start(console)) {
@@ -87,37 +82,5 @@ final class ConvertCommand implements Callable<Integer> {
         }
         console.result("wrote " + target + "\n");
         return ExitCode.OK;
-    }
-
-    private static DType type(String name) {
-        return switch (name) {
-            case "f32", "float32" -> DType.FLOAT32;
-            case "f16", "float16" -> DType.FLOAT16;
-            case "bf16", "bfloat16" -> DType.BFLOAT16;
-            default ->
-                    throw new UsageException(
-                            "--dtype must be f32, f16 or bf16, is \"" + name + "\"");
-        };
-    }
-
-    private static long size(String text) {
-        try {
-            return ByteSize.parse(text);
-        } catch (IllegalArgumentException e) {
-            throw new UsageException("--max-shard-size: " + e.getMessage());
-        }
-    }
-
-    private static void requireEmpty(Path target) throws IOException {
-        if (Files.isDirectory(target)) {
-            try (Stream<Path> files = Files.list(target)) {
-                if (files.findAny().isPresent()) {
-                    throw new UsageException(
-                            "DST: " + target + " is not empty, give a new or empty folder");
-                }
-            }
-        } else if (Files.exists(target)) {
-            throw new UsageException("DST: " + target + " is a file, give a new or empty folder");
-        }
     }
 }

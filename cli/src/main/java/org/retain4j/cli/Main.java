@@ -53,6 +53,13 @@ public final class Main {
                 new CommandLine(root)
                         .addSubcommand(compare)
                         .addSubcommand(new FinetuneCommand(console))
+                        .addSubcommand(
+                                new CommandLine(new LoraCommand())
+                                        .addSubcommand(new LoraCommand.Merge(console))
+                                        .addSubcommand(new LoraCommand.Extract(console))
+                                        .addSubcommand(new LoraCommand.Combine(console))
+                                        .addSubcommand(new LoraCommand.Info(console))
+                                        .addSubcommand(new LoraCommand.Intruders(console)))
                         .addSubcommand(new GenerateCommand(console))
                         .addSubcommand(new ChatCommand(console))
                         .addSubcommand(new ScoreCommand(console))

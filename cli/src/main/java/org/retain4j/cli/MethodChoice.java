@@ -21,7 +21,7 @@ final class MethodChoice {
     private MethodChoice() {}
 
     /**
-     * Returns the chosen methods, empty for all.
+     * Returns the chosen methods, empty for the usual ones.
      *
      * @param typed names, each with an optional strength as in {@code ewc:0.3}
      * @throws UsageException if one is unknown, given twice or has a strength out of range
@@ -32,7 +32,7 @@ final class MethodChoice {
         for (String part : typed) {
             String text = part.strip().toLowerCase(Locale.ROOT);
             if (text.equals(ALL) && typed.size() == 1) {
-                return List.of();
+                return names;
             }
             int colon = text.indexOf(':');
             String name = colon < 0 ? text : text.substring(0, colon);

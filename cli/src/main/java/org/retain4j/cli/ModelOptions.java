@@ -10,6 +10,7 @@ import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.TensorEngine;
+import org.retain4j.lora.Lora;
 import picocli.CommandLine.Option;
 
 /** The options of every command that loads a model. */
@@ -44,6 +45,12 @@ final class ModelOptions {
             description = "cpu, cuda or cuda:N. Default: cpu, or what -Dretain4j.device says.")
     private @Nullable String device;
 
+    @Option(
+            names = "--adapter",
+            paramLabel = "DIR",
+            description = "Folder of a PEFT adapter to put on the model.")
+    private @Nullable String adapter;
+
     /** Returns the name of the model as it was given. */
     String name() {
         return model;
@@ -59,9 +66,27 @@ final class ModelOptions {
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
-        return model.equals(Pretrained.EMBEDDED)
-                ? Pretrained.load(model, on, with)
-                : Pretrained.load(locate(console, model), on, with);
+        Path folder = adapter == null ? null : Inputs.path("--adapter", adapter);
+        CausalLm loaded =
+                model.equals(Pretrained.EMBEDDED)
+                        ? Pretrained.load(model, on, with)
+                        : Pretrained.load(locate(console, model), on, with);
+        if (folder != null) {
+            attach(loaded, folder);
+        }
+        return loaded;
+    }
+
+    /** Puts an adapter on a model for as long as the model lives. */
+    // the adapter's memory is that of the process, as the command has one model alone
+    @SuppressWarnings("MustBeClosedChecker")
+    private static void attach(CausalLm model, Path folder) throws IOException {
+        try {
+            Lora.load(model, folder);
+        } catch (IOException | RuntimeException e) {
+            model.close();
+            throw e;
+        }
     }
 
     /** Finds a model, with the progress of a download on the console. */

@@ -85,7 +85,7 @@ class BenchCommandTest {
                         "2");
         assertThat(run.exit()).as(run.err()).isZero();
         // 32x8 embedding, 2 blocks of 4x8x8 + 3x8x16 + 2x8, final norm
-        assertThat(run.out()).contains("parameters            1,576").contains("3 x 8");
+        assertThat(run.out()).contains("trained parameters    1,576").contains("3 x 8");
         assertThat(run.out()).contains("share of the time", "  backward  ", "  everything else  ");
     }
 

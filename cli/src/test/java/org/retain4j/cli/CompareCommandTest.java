@@ -182,9 +182,11 @@ class CompareCommandTest {
     }
 
     @Test
-    void allIsTheSameAsNoMethods() {
+    void allNamesEveryMethodAndNoNameTheUsualOnes() {
         assertThat(run("compare", "--methods", "all").exit()).isZero();
-        assertThat(started.get(0).methods()).isEmpty();
+        assertThat(started.get(0).methods()).contains("plain", "wise-ft", "lora", "dora");
+        assertThat(run("compare").exit()).isZero();
+        assertThat(started.get(1).methods()).isEmpty();
     }
 
     private static List<String> names(Path folder) throws IOException {

@@ -1,6 +1,7 @@
 package org.retain4j.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
@@ -20,6 +21,8 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
+import org.retain4j.core.model.TokenBatch;
+import org.retain4j.lora.Lora;
 
 /** Whole runs on the embedded model and its texts. */
 class FinetuneCommandTest {
@@ -165,6 +168,97 @@ class FinetuneCommandTest {
         }
     }
 
+    private static final List<String> LORA =
+            List.of(
+                    "--set",
+                            "lora={r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: all-linear}",
+                    "--set", "regularization.kl_to_base.beta=0.1",
+                    "--set", "loraplus_lr_ratio=4",
+                    "--set", "save_dtype=f32");
+
+    @Test
+    void trainsAnAdapterAndMergesIt() throws IOException {
+        Invocation run = finetune(LORA.toArray(String[]::new));
+
+        assertThat(run.exit()).as(run.err()).isZero();
+        assertThat(run.err()).contains("23,120 of 260,032 parameters");
+        Path out = folder.resolve("out");
+        JsonNode last = JSON.readTree(Files.readAllLines(out.resolve("metrics.jsonl")).get(5));
+        assertThat(last.get("eval_rise").doubleValue()).isNegative();
+        assertThat(last.get("distillation").doubleValue()).isPositive();
+        assertThat(out.resolve("checkpoint-6/adapter.safetensors")).exists();
+        assertThat(out.resolve("checkpoint-6/model.safetensors")).doesNotExist();
+        JsonNode peft = JSON.readTree(out.resolve("adapter/adapter_config.json").toFile());
+        assertThat(peft.get("base_model_name_or_path").textValue())
+                .isEqualTo("embedded:stories260K");
+        int[] prompt = {1, 403, 407, 261, 378};
+        double[] merged;
+        double[] adapted;
+        double[] plain;
+        try (CausalLm tuned = Pretrained.load(out.resolve("model"));
+                CausalLm base = Pretrained.load(Pretrained.EMBEDDED)) {
+            merged = tuned.tokenLogProbs(TokenBatch.of(prompt))[0];
+            plain = base.tokenLogProbs(TokenBatch.of(prompt))[0];
+            try (Lora lora = Lora.load(base, out.resolve("adapter"))) {
+                adapted = base.tokenLogProbs(TokenBatch.of(prompt))[0];
+            }
+        }
+        assertThat(merged[2]).isNotCloseTo(plain[2], within(1e-3));
+        for (int i = 1; i < merged.length; i++) {
+            assertThat(merged[i]).isCloseTo(adapted[i], within(1e-4));
+        }
+        Invocation generated =
+                Invocation.of(
+                        "generate",
+                        "--model",
+                        "embedded:stories260K",
+                        "--adapter",
+                        out.resolve("adapter").toString(),
+                        "--prompt",
+                        "Once upon a time",
+                        "--max-new-tokens",
+                        "5");
+        assertThat(generated.exit()).as(generated.err()).isZero();
+    }
+
+    @Test
+    void penaltiesTieTheProductsOfAnAdapter() throws IOException {
+        List<String> more = new ArrayList<>(LORA);
+        more.addAll(
+                List.of(
+                        "--set", "max_steps=3",
+                        "--set", "regularization.l2_sp.lambda=1",
+                        "--set", "regularization.ewc={data: " + learn + ", sequences: 2}"));
+
+        Invocation run = finetune(more.toArray(String[]::new));
+
+        assertThat(run.exit()).as(run.err()).isZero();
+        List<String> metrics = Files.readAllLines(folder.resolve("out/metrics.jsonl"));
+        assertThat(JSON.readTree(metrics.get(0)).get("penalty").doubleValue()).isZero();
+        assertThat(JSON.readTree(metrics.get(2)).get("penalty").doubleValue()).isPositive();
+    }
+
+    @Test
+    void resumesAnAdapterToTheSameBytes() throws IOException {
+        assertThat(finetune(LORA.toArray(String[]::new)).exit()).isZero();
+        Path out = folder.resolve("out");
+        byte[] weights = Files.readAllBytes(out.resolve("adapter/adapter_model.safetensors"));
+        delete(out.resolve("model"));
+        delete(out.resolve("adapter"));
+        delete(out.resolve("checkpoint-6"));
+
+        List<String> other = new ArrayList<>(LORA);
+        other.addAll(List.of("--resume", "--set", "lora.lora_alpha=16"));
+        assertThat(finetune(other.toArray(String[]::new)).err()).contains("lora");
+        List<String> same = new ArrayList<>(LORA);
+        same.add("--resume");
+        Invocation resumed = finetune(same.toArray(String[]::new));
+
+        assertThat(resumed.exit()).as(resumed.err()).isZero();
+        assertThat(Files.readAllBytes(out.resolve("adapter/adapter_model.safetensors")))
+                .isEqualTo(weights);
+    }
+
     @Test
     void aDryRunTellsAllAndWritesNothing() {
         Invocation run = finetune("--dry-run", "--set", "batch_size=2");
@@ -195,6 +289,8 @@ class FinetuneCommandTest {
                     model=no/such/model                 | 1 | does not exist
                     eval_split=5.5                      | 2 | eval_split
                     group_by_length=true                | 2 | exclude each other
+                    lora.rank=8                         | 2 | lora
+                    lora.target_modules=[no_such_layer] | 2 | no_such_layer
                     chat_template=no.jinja              | 2 | chat_template: no.jinja does not exist
                     """)
     void mistakesEndBeforeAnythingIsWritten(String change, int exit, String message) {

@@ -388,6 +388,7 @@ final class TrainRun {
     /** Returns what must be the same when the run is resumed. */
     private Map<String, String> settings() {
         Map<String, String> settings = new LinkedHashMap<>(options.describe());
+        settings.putAll(setup.remembered);
         settings.put("data", setup.checkpoints == null ? "" : setup.checkpoints.dataHash());
         settings.put("model", setup.model.config().node("model_type").asText());
         settings.put(

@@ -2,7 +2,9 @@ package org.retain4j.finetune;
 
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -55,6 +57,7 @@ public final class Trainer {
     @Nullable EmaWeights average;
     @Nullable CheckpointOptions checkpoints;
     @Nullable PhaseTimes times;
+    final Map<String, String> remembered = new LinkedHashMap<>();
     private final List<Predicate<Parameter>> filters = new ArrayList<>();
     private final AtomicBoolean used = new AtomicBoolean();
 
@@ -226,6 +229,15 @@ public final class Trainer {
     /** Saves the run as it goes. */
     public Trainer checkpoints(CheckpointOptions value) {
         checkpoints = value;
+        return this;
+    }
+
+    /**
+     * Names a setting from outside the trainer, such as that of an adapter, which must be the same
+     * when the run is resumed.
+     */
+    public Trainer remember(String name, String value) {
+        remembered.put(name, value);
         return this;
     }
 

@@ -131,8 +131,7 @@ record InitialFactors(Tensor a, Tensor b, boolean takenOut) {
 
     /** Returns U √(S / scale) and √(S / scale) Vᵀ of some singular values, B and A. */
     static InitialFactors split(List<Tensor> svd, long first, long rank, double scale) {
-        Tensor root =
-                svd.get(1).narrow(0, first, rank).clamp(0, Double.MAX_VALUE).mul(1 / scale).sqrt();
+        Tensor root = svd.get(1).narrow(0, first, rank).mul(1 / scale).sqrt();
         return new InitialFactors(
                 svd.get(2).narrow(0, first, rank).mul(root.reshape(rank, 1)),
                 svd.get(0).narrow(1, first, rank).mul(root),

@@ -95,6 +95,12 @@ public record LoraConfig(
                 loraDropout >= 0 && loraDropout < 1,
                 "lora_dropout must be from 0 to below 1, is " + loraDropout);
         require(Double.isFinite(loraAlpha), "lora_alpha must be a number, is " + loraAlpha);
+        require(
+                layersToTransform == null
+                        || targetModules == null
+                        || targetModules.pattern() == null,
+                "layers_to_transform needs target_modules as a list of names, not "
+                        + targetModules);
         rankPattern.forEach(
                 (name, rank) ->
                         require(

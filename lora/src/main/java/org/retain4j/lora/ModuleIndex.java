@@ -3,10 +3,12 @@ package org.retain4j.lora;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.nn.Embedding;
 import org.retain4j.core.nn.Linear;
+import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.nn.ParameterSlot;
 
 /** The modules of a model by name. */
@@ -92,6 +94,29 @@ final class ModuleIndex {
                             + inputEmbedding());
         }
         return found;
+    }
+
+    /** Refuses ranks that could only be a slip, before memory is taken for them. */
+    void requireSize(LoraConfig config, List<String> targets) {
+        double wanted = 0;
+        for (String module : targets) {
+            ParameterSlot slot = slots.get(module + ".weight");
+            if (slot != null) {
+                long[] shape = slot.own().value().shape();
+                wanted += (double) config.rankOf(module) * (shape[0] + shape[1]);
+            }
+        }
+        double own = model.parameters().stream().mapToDouble(Parameter::elements).sum();
+        if (wanted > 4 * own + 1e6) {
+            throw new IllegalArgumentException(
+                    String.format(
+                            Locale.ROOT,
+                            "r is %d, which makes an adapter of %.3g parameters for a model of"
+                                    + " %.3g; choose a smaller r",
+                            config.r(),
+                            wanted,
+                            own));
+        }
     }
 
     /** Returns names for {@code target_modules} that mean these modules and no others. */

@@ -83,7 +83,12 @@ final class NameRules {
     }
 
     static boolean matches(String pattern, String text) {
-        return matcher(pattern, text).matches();
+        try {
+            return matcher(pattern, text).matches();
+        } catch (StackOverflowError e) {
+            throw new IllegalArgumentException(
+                    "the expression \"" + shortened(pattern) + "\" takes too long; simplify it", e);
+        }
     }
 
     private static Matcher matcher(String pattern, String text) {

@@ -11,10 +11,8 @@ import org.jspecify.annotations.Nullable;
 import org.retain4j.core.nn.Embedding;
 import org.retain4j.core.nn.Linear;
 import org.retain4j.core.nn.LinearAdapter;
-import org.retain4j.core.nn.LowRank;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.nn.ParameterSlot;
-import org.retain4j.core.nn.PassMode;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Kernels;
@@ -35,30 +33,6 @@ final class NamedAdapter implements AutoCloseable {
     private final Map<ParameterSlot, Parameter> substitutes = new LinkedHashMap<>();
     private final Set<String> wholeModules = new LinkedHashSet<>();
     private final List<Runnable> detach = new ArrayList<>();
-
-    /** What a start took out of a base weight: − scale · B₀ A₀, as long as the adapter is there. */
-    private record TakenOut(Tensor a, Tensor b, double scale) implements LinearAdapter {
-        @Override
-        public LowRank lowRank(PassMode mode) {
-            return new LowRank(a, b, -scale);
-        }
-
-        @Override
-        public Tensor apply(Tensor input, Tensor output, PassMode mode) {
-            int type = mode.computeType().scalarType();
-            return Kernels.call("low_rank", input, output, a, b, -scale, List.of(), type);
-        }
-
-        @Override
-        public Tensor weight(Tensor weight) {
-            return Kernels.call("low_rank_weight", weight, a, b, -scale);
-        }
-
-        @Override
-        public List<Parameter> parameters() {
-            return List.of();
-        }
-    }
 
     private NamedAdapter(ModuleIndex index, String name, LoraConfig config) {
         this.index = index;
@@ -81,6 +55,7 @@ final class NamedAdapter implements AutoCloseable {
         List<String> targets = index.targets(config);
         boolean unnamed = config.targetModules() == null || config.targetModules().isAllLinear();
         LoraConfig resolved = unnamed ? config.targets(index.shortest(targets)) : config;
+        index.requireSize(config, targets);
         NamedAdapter adapter = new NamedAdapter(index, name, resolved);
         try (Scope making = Scope.open()) {
             for (String module : targets) {

@@ -277,7 +277,7 @@ final class StoredAdapter implements AutoCloseable {
         try {
             Tensor value = floats(file, file.tensor(key));
             if (!value.allFinite()) {
-                throw wrong(key + " holds NaN or infinite numbers; the training went wrong");
+                throw notFinite(key);
             }
             return value;
         } catch (LoraException e) {
@@ -285,6 +285,46 @@ final class StoredAdapter implements AutoCloseable {
         } catch (IOException e) {
             throw new LoraException("adapter " + folder + ": " + e.getMessage(), e);
         }
+    }
+
+    /**
+     * Reads a tensor as float32 numbers.
+     *
+     * @throws LoraException if a number is not finite
+     */
+    float[] floats(String key) throws LoraException {
+        try {
+            TensorInfo info = file.tensor(key);
+            if (info.elementCount() > 1 << 29) {
+                throw wrong(key + " has more than 2^29 numbers");
+            }
+            float[] values = new float[(int) info.elementCount()];
+            int width = info.dtype().bytes();
+            ByteBuffer converted =
+                    ByteBuffer.allocateDirect(Math.min(PART, values.length) * Float.BYTES)
+                            .order(ByteOrder.LITTLE_ENDIAN);
+            for (int at = 0; at < values.length; at += PART) {
+                int count = Math.min(PART, values.length - at);
+                ByteBuffer raw = file.map(key, (long) at * width, count * width);
+                converted.clear();
+                ElementConversion.convert(info.dtype(), raw, DType.FLOAT32, converted);
+                converted.flip().asFloatBuffer().get(values, at, count);
+            }
+            for (float value : values) {
+                if (!Float.isFinite(value)) {
+                    throw notFinite(key);
+                }
+            }
+            return values;
+        } catch (LoraException e) {
+            throw e;
+        } catch (IOException e) {
+            throw new LoraException("adapter " + folder + ": " + e.getMessage(), e);
+        }
+    }
+
+    private LoraException notFinite(String key) {
+        return wrong(key + " holds NaN or infinite numbers; the training went wrong");
     }
 
     /** Reads a whole tensor as float32 to the CPU, into the scope of the caller. */

@@ -59,8 +59,17 @@ final class Golden {
 
     static void assertClose(Tensor actual, Tensor expected, double tolerance) {
         assertThat(actual.elements()).isEqualTo(expected.elements());
-        Tensor difference = actual.detach().reshape(-1).sub(expected.detach().reshape(-1)).abs();
-        assertThat(difference.max().item()).isCloseTo(0, within(tolerance));
+        try (Scope scope = Scope.open()) {
+            Tensor other = expected.detach().reshape(-1);
+            Tensor difference = actual.detach().reshape(-1).sub(other).abs();
+            assertThat(difference.max().item()).isCloseTo(0, within(tolerance));
+        }
+    }
+
+    static void assertCloseInScope(Parameter actual, Parameter expected, double tolerance) {
+        try (Scope scope = Scope.open()) {
+            assertClose(actual.value(), expected.value(), tolerance);
+        }
     }
 
     /** Loss of a batch and gradients of parameters. */

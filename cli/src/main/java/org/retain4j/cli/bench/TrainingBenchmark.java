@@ -17,6 +17,8 @@ import org.retain4j.finetune.TrainOptions;
 import org.retain4j.finetune.TrainRow;
 import org.retain4j.finetune.Trainer;
 import org.retain4j.finetune.schedule.Schedule;
+import org.retain4j.lora.Lora;
+import org.retain4j.lora.LoraConfig;
 
 /**
  * Times full training steps of a model on random tokens.
@@ -26,9 +28,17 @@ import org.retain4j.finetune.schedule.Schedule;
  * @param tokens tokens of a row
  * @param steps number of steps, the first of which is left out of the medians
  * @param gradientCheckpointing whether to trade time for memory
+ * @param loraRank rank of an adapter on all linear layers, which alone is trained; 0 for none
  */
 public record TrainingBenchmark(
-        BenchmarkModel model, int batch, int tokens, int steps, boolean gradientCheckpointing) {
+        BenchmarkModel model,
+        int batch,
+        int tokens,
+        int steps,
+        boolean gradientCheckpointing,
+        int loraRank) {
+
+    private static final double LORA_ALPHA = 16;
 
     /**
      * Creates a benchmark.
@@ -50,7 +60,7 @@ public record TrainingBenchmark(
     /**
      * What was measured.
      *
-     * @param parameters number of weights
+     * @param parameters number of trained weights
      * @param wallSeconds median time of a step
      * @param cpuSeconds median of the CPU time of a step, all threads of the process
      * @param peakMegabytes largest resident size of the process since its start; 0 where the system
@@ -68,10 +78,11 @@ public record TrainingBenchmark(
 
     /** Runs the steps. */
     public Result run() throws IOException {
-        try (CausalLm opened = model.open()) {
+        try (CausalLm opened = model.open();
+                Lora lora = loraRank == 0 ? null : attach(opened)) {
             // what loading left on the heap is no part of a step's memory
             System.gc();
-            long parameters = opened.parameters().stream().mapToLong(p -> p.elements()).sum();
+            long parameters = opened.trainable().stream().mapToLong(p -> p.elements()).sum();
             TrainRow[] rows = new TrainRow[batch];
             Random random = Random.at(0, 0, "bench");
             for (int r = 0; r < batch; r++) {
@@ -118,6 +129,11 @@ public record TrainingBenchmark(
                     loss,
                     shares(times.seconds()));
         }
+    }
+
+    private Lora attach(CausalLm opened) {
+        return Lora.attach(
+                opened, LoraConfig.rank(loraRank).alpha(LORA_ALPHA).targets("all-linear"));
     }
 
     private static double median(List<Double> values) {

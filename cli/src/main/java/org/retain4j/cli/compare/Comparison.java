@@ -43,8 +43,6 @@ import org.retain4j.evaluation.statistics.Estimate;
  */
 public final class Comparison {
 
-    static final List<Double> LEARNING_RATES = List.of(1e-3, 3e-3, 1e-2);
-
     private static final int TRIAL_PART = 4;
     private static final long SMALL_MODEL = 5_000_000;
     private static final long BOOTSTRAP_SEED = 20_000;
@@ -136,7 +134,7 @@ public final class Comparison {
         long trialSteps = Math.max(1, options.steps() / TRIAL_PART);
         total =
                 trained.size()
-                        * (LEARNING_RATES.size() * trialSteps
+                        * (Methods.LEARNING_RATES.size() * trialSteps
                                 + (long) options.seeds() * options.steps());
         DocumentScores baseLearned = experiment.baseLearned();
         DocumentScores baseRetained = experiment.baseRetained();
@@ -182,7 +180,7 @@ public final class Comparison {
             Experiment experiment, List<Method> trained, long steps, ExecutorService pool) {
         List<Callable<LearningRateTrial>> jobs = new ArrayList<>();
         for (Method method : trained) {
-            for (double rate : LEARNING_RATES) {
+            for (double rate : Methods.learningRates(method)) {
                 jobs.add(
                         () -> {
                             String what = "learning rate " + rate + " for " + method.name();
@@ -195,10 +193,10 @@ public final class Comparison {
         List<LearningRateTrial> results = all(jobs, pool);
         Map<Method, List<LearningRateTrial>> byMethod = new LinkedHashMap<>();
         for (int m = 0; m < trained.size(); m++) {
-            int first = m * LEARNING_RATES.size();
+            int first = m * Methods.LEARNING_RATES.size();
             byMethod.put(
                     trained.get(m),
-                    List.copyOf(results.subList(first, first + LEARNING_RATES.size())));
+                    List.copyOf(results.subList(first, first + Methods.LEARNING_RATES.size())));
         }
         return byMethod;
     }
@@ -358,7 +356,7 @@ public final class Comparison {
         settings.put("warmup_ratio", Experiment.WARMUP_RATIO);
         settings.put("max_grad_norm", 1.0);
         settings.put("precision", "f32");
-        settings.put("learning_rate_trials", LEARNING_RATES);
+        settings.put("learning_rate_trials", Methods.LEARNING_RATES);
         settings.put("learning_rate_trial_steps", trialSteps);
         settings.put(
                 "learning_rate_rule",

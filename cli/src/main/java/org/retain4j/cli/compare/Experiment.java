@@ -99,15 +99,15 @@ final class Experiment {
      * run diverges.
      */
     double trial(Method method, double learningRate, long steps, long seed, Ticks ticks) {
-        try (CausalLm model = base.copy()) {
+        try (CausalLm model = base.copy();
+                Method.Run run = run(model, steps, seed)) {
             long[] done = {0};
             try {
                 train(
-                        model,
+                        run,
                         method,
                         learningRate,
                         steps,
-                        seed,
                         report -> {
                             done[0]++;
                             ticks.tick();
@@ -124,32 +124,26 @@ final class Experiment {
 
     private record Trained(TrainResult result, long overheadTokens) {}
 
+    private Method.Run run(CausalLm model, long steps, long seed) {
+        return new Method.Run(
+                model, base, retainBlocks.withSeed(seed), seed, steps * BATCH_SIZE, block);
+    }
+
+    /** Trains the model of a run; what its method attached stays until the run is closed. */
     private Trained train(
-            CausalLm model,
-            Method method,
-            double learningRate,
-            long steps,
-            long seed,
-            StepListener listener) {
+            Method.Run run, Method method, double learningRate, long steps, StepListener listener) {
         TrainOptions options =
                 TrainOptions.defaults()
                         .withSteps(steps)
                         .withBatch(BATCH_SIZE, 1)
                         .withLearningRate(learningRate)
                         .withSchedule(Schedule.cosine(Math.round(steps * WARMUP_RATIO), 0));
-        try (Method.Run run =
-                new Method.Run(
-                        model,
-                        base,
-                        retainBlocks.withSeed(seed),
-                        seed,
-                        steps * BATCH_SIZE,
-                        block)) {
-            Trainer trainer =
-                    Trainer.of(model, learnBlocks.withSeed(seed)).options(options).onStep(listener);
-            method.attachment().attach(trainer, run);
-            return new Trained(trainer.run(), run.overheadTokens());
-        }
+        Trainer trainer =
+                Trainer.of(run.model(), learnBlocks.withSeed(run.seed()))
+                        .options(options)
+                        .onStep(listener);
+        method.attachment().attach(trainer, run);
+        return new Trained(trainer.run(), run.overheadTokens());
     }
 
     /**
@@ -186,15 +180,15 @@ final class Experiment {
         long start = System.nanoTime();
         long[] measuring = {0};
         CurveRecorder curve = new CurveRecorder(seed, true);
-        try (CausalLm model = base.copy()) {
+        try (CausalLm model = base.copy();
+                Method.Run run = run(model, steps, seed)) {
             long every = Math.max(1, steps / CURVE_POINTS);
             Trained trained =
                     train(
-                            model,
+                            run,
                             method,
                             learningRate,
                             steps,
-                            seed,
                             report -> {
                                 if (report.step() % every == 0 && report.step() < steps) {
                                     long before = System.nanoTime();

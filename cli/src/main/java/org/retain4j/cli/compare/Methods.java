@@ -6,6 +6,10 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
+import java.util.function.UnaryOperator;
+import org.retain4j.lora.Lora;
+import org.retain4j.lora.LoraConfig;
 import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.Importance;
@@ -23,6 +27,16 @@ public final class Methods {
 
     static final String WISE_FT = "wise-ft";
 
+    /** Peak learning rates that are tried. */
+    static final List<Double> LEARNING_RATES = List.of(1e-3, 3e-3, 1e-2);
+
+    /** As many for adapters, whose few weights start at 0 and want more. */
+    private static final List<Double> ADAPTER_RATES = List.of(3e-3, 1e-2, 3e-2);
+
+    private static final Set<String> ADAPTERS = Set.of("lora", "rslora", "dora");
+    private static final int LORA_RANK = 8;
+    private static final int LORA_MOST = 64;
+    private static final double LORA_ALPHA = 16;
     private static final int FISHER_SEQUENCES = 64;
     private static final int MAX_SELF_SAMPLES = 256;
 
@@ -107,6 +121,13 @@ public final class Methods {
                 0,
                 1,
                 alpha -> (trainer, run) -> {});
+        lora("lora", "LoRA", "Hu et al. 2021, arXiv:2106.09685", config -> config);
+        lora(
+                "rslora",
+                "rsLoRA",
+                "Kalajdzievski 2023, arXiv:2312.03732",
+                config -> config.rslora(true));
+        lora("dora", "DoRA", "Liu et al. 2024, arXiv:2402.09353", config -> config.dora(true));
     }
 
     private Methods() {}
@@ -128,6 +149,16 @@ public final class Methods {
         return ENTRIES.values().stream().map(Entry::info).toList();
     }
 
+    /** Returns what a comparison runs unless it is told: all that train the weights themselves. */
+    private static List<String> usual() {
+        return ENTRIES.keySet().stream().filter(name -> !ADAPTERS.contains(name)).toList();
+    }
+
+    /** Returns the peak learning rates that a method tries. */
+    static List<Double> learningRates(Method method) {
+        return ADAPTERS.contains(method.info().name()) ? ADAPTER_RATES : LEARNING_RATES;
+    }
+
     /**
      * Checks names as a user writes them, such as {@code ewc} or {@code ewc:3}.
      *
@@ -140,7 +171,7 @@ public final class Methods {
 
     /** Reads names; plain fine-tuning always comes first, and nothing comes twice. */
     static List<Method> parse(List<String> names) {
-        List<String> wanted = names.isEmpty() ? List.copyOf(ENTRIES.keySet()) : List.copyOf(names);
+        List<String> wanted = names.isEmpty() ? usual() : List.copyOf(names);
         Map<String, Method> methods = new LinkedHashMap<>();
         methods.put(PLAIN, parse(PLAIN));
         for (String name : wanted) {
@@ -208,6 +239,7 @@ public final class Methods {
             case "l2sp", "ewc" -> "λ=";
             case "kl" -> "β=";
             case WISE_FT -> "α=";
+            case "lora", "rslora", "dora" -> "r=";
             default -> "ρ=";
         };
     }
@@ -215,6 +247,29 @@ public final class Methods {
     private static String trimmed(double value) {
         String text = Objects.toString(value);
         return text.endsWith(".0") ? text.substring(0, text.length() - 2) : text;
+    }
+
+    private static void lora(
+            String name, String title, String paper, UnaryOperator<LoraConfig> variant) {
+        add(
+                new MethodInfo(name, title, paper, "r, rank, 1 to 64; default " + LORA_RANK, false),
+                LORA_RANK,
+                1,
+                LORA_MOST,
+                rank ->
+                        (trainer, run) -> {
+                            LoraConfig config =
+                                    LoraConfig.rank((int) rank)
+                                            .alpha(LORA_ALPHA)
+                                            .targets("all-linear");
+                            run.own(
+                                    Lora.attach(
+                                            run.model(),
+                                            Lora.DEFAULT,
+                                            variant.apply(config),
+                                            run.seed(),
+                                            null));
+                        });
     }
 
     private static Method.Attachment ewc(double lambda) {

@@ -21,6 +21,8 @@ import org.retain4j.core.text.ChatTemplate;
 import org.retain4j.core.text.Tokenizer;
 import org.retain4j.core.text.jinja.TemplateException;
 import org.retain4j.finetune.data.ChatFormat;
+import org.retain4j.lora.Lora;
+import org.retain4j.lora.LoraConfig;
 
 /** The model that a run starts from, known before its weights are loaded. */
 final class BaseModel implements AutoCloseable {
@@ -32,6 +34,7 @@ final class BaseModel implements AutoCloseable {
     private final @Nullable ChatFormat chat;
     private final Map<String, Long> parameters;
     private @Nullable CausalLm embedded;
+    private @Nullable CausalLm spare;
 
     private BaseModel(
             String name,
@@ -134,11 +137,38 @@ final class BaseModel implements AutoCloseable {
         }
     }
 
-    /** Loads the weights. */
+    /** Loads the weights, or hands out what {@link #trainable} has loaded. */
     CausalLm load(Device device, Precision precision) throws IOException {
+        CausalLm loaded = spare;
+        if (loaded != null) {
+            spare = null;
+            return loaded;
+        }
         return path == null
                 ? Pretrained.load(name, device, precision)
                 : Pretrained.load(path, device, precision);
+    }
+
+    /**
+     * Returns the number of elements of every parameter that a run may train, by its name.
+     *
+     * <p>An adapter is attached for that and taken off again; the model stays loaded.
+     */
+    Map<String, Long> trainable(RunConfig config, @Nullable LoraConfig lora) throws IOException {
+        if (lora == null) {
+            return parameters;
+        }
+        Device device = TrainingPlan.device(config);
+        CausalLm model = load(device, TrainingPlan.precision(config, device));
+        spare = model;
+        Map<String, Long> trainable = new LinkedHashMap<>();
+        LoraConfig plain = Adapter.needsInputs(lora) ? lora.init("true") : lora;
+        try (Lora attached = Adapter.attach(model, plain, config, null)) {
+            for (Parameter parameter : attached.parameters()) {
+                trainable.put(parameter.name(), parameter.elements());
+            }
+        }
+        return trainable;
     }
 
     String name() {
@@ -170,6 +200,9 @@ final class BaseModel implements AutoCloseable {
 
     @Override
     public void close() {
+        if (spare != null) {
+            spare.close();
+        }
         if (embedded == null) {
             tokenizer.close();
         } else {

@@ -8,10 +8,12 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
@@ -21,6 +23,7 @@ import org.retain4j.core.model.CausalLm;
 import org.retain4j.evaluation.report.SampleChange;
 import org.retain4j.evaluation.report.TrainingReport;
 import org.retain4j.evaluation.report.TrainingSummary;
+import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.CrossEntropy;
 import org.retain4j.finetune.Evaluation;
 import org.retain4j.finetune.StepReport;
@@ -34,6 +37,9 @@ import org.retain4j.finetune.monitor.MetricsLog;
 import org.retain4j.finetune.monitor.RunHistory;
 import org.retain4j.finetune.monitor.StopAbove;
 import org.retain4j.finetune.monitor.TimingsLog;
+import org.retain4j.lora.Lora;
+import org.retain4j.lora.LoraConfig;
+import org.retain4j.lora.LoraMerge;
 
 /**
  * One run of {@code finetune}: trains a model and leaves model, metrics and report in a folder.
@@ -54,6 +60,7 @@ public final class FineTuning {
 
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+    private static final long SHARD = ByteSize.parse("5GB");
     private static final String RETAIN = "retain";
     private static final String EVAL = "eval";
     private static final List<String> DATA_OPTIONS =
@@ -70,6 +77,7 @@ public final class FineTuning {
                     "chat_template_kwargs",
                     "seed",
                     "data_seed",
+                    "lora_init_data",
                     "replay");
 
     private final RunConfig config;
@@ -117,21 +125,25 @@ public final class FineTuning {
     List<String> run(@Nullable Path checkpoint, Map<String, Object> provenance) throws IOException {
         long started = System.nanoTime();
         Samples samples = Samples.of(config, base, data);
-        try (CausalLm model = base.load(plan.device(), plan.precision())) {
-            List<String> before = samples.answers(model);
+        LoraConfig wanted = Adapter.config(config);
+        try (CausalLm model = base.load(plan.device(), plan.precision());
+                Lora lora = wanted == null ? null : attach(model, wanted)) {
+            List<String> before = before(samples, model, lora);
             Trainer trainer = trainer(model);
+            if (lora != null) {
+                trainer.remember("lora", lora.config(Lora.DEFAULT).toString());
+            }
             TrainResult result;
             Map<String, Double> measured;
-            try (Methods methods = Methods.attach(config, encoding, model, trainer)) {
+            try (Methods methods = Methods.attach(config, encoding, model, lora, trainer)) {
                 result = checkpoint == null ? trainer.run() : trainer.resume(checkpoint);
                 measured = new LinkedHashMap<>(result.evaluation());
-                if (methods.finish(model)) {
+                if (methods.finish(model) || moved(result)) {
                     for (Evaluation evaluation : evaluations) {
                         measured.putAll(evaluation.evaluate(model, result.steps()));
                     }
                 }
             }
-            model.save(modelFolder(folder), config.saveDtype.type(), ByteSize.parse("5GB"));
             List<String> after = samples.answers(model);
             List<SampleChange> changes = new ArrayList<>();
             for (int i = 0; i < after.size(); i++) {
@@ -139,6 +151,7 @@ public final class FineTuning {
                         new SampleChange(
                                 samples.prompts().get(i).shown(), before.get(i), after.get(i)));
             }
+            save(model, lora);
             List<String> results = results(result, measured, (System.nanoTime() - started) / 1e9);
             write(results, result, measured, changes, provenance);
             for (SampleChange change : changes) {
@@ -151,6 +164,64 @@ public final class FineTuning {
                                 + change.after().strip());
             }
             return results;
+        }
+    }
+
+    private Lora attach(CausalLm model, LoraConfig wanted) throws IOException {
+        BatchSource inputs =
+                config.loraInitData.isEmpty()
+                        ? data.source()
+                        : TrainingData.forMethod(
+                                config, encoding, "lora_init_data", config.loraInitData);
+        return Adapter.attach(model, wanted, config, inputs);
+    }
+
+    private static List<String> before(Samples samples, CausalLm model, @Nullable Lora lora) {
+        if (lora == null) {
+            return samples.answers(model);
+        }
+        try (Lora.Disabled time = lora.disabled()) {
+            return samples.answers(model);
+        }
+    }
+
+    /** Returns whether the model has the weights of an earlier step than the last. */
+    private static boolean moved(TrainResult result) {
+        return result.bestStep() != 0 && result.bestStep() != result.steps();
+    }
+
+    private void save(CausalLm model, @Nullable Lora lora) throws IOException {
+        if (lora == null) {
+            model.save(modelFolder(folder), config.saveDtype.type(), SHARD);
+            return;
+        }
+        Path adapter = folder.resolve("adapter");
+        lora.save(adapter);
+        lora.close();
+        Path whole = base.path();
+        Path temporary = folder.resolve(".base");
+        if (whole == null || !Files.isDirectory(whole)) {
+            model.save(temporary);
+            whole = temporary;
+        }
+        LoraMerge.of(whole, adapter)
+                .type(config.saveDtype.type())
+                .maxShardBytes(SHARD)
+                .anyBase()
+                .run(modelFolder(folder));
+        deleteFolder(temporary);
+    }
+
+    private static void deleteFolder(Path path) throws IOException {
+        if (!Files.exists(path)) {
+            return;
+        }
+        List<Path> entries;
+        try (Stream<Path> walk = Files.walk(path)) {
+            entries = walk.sorted(Comparator.reverseOrder()).toList();
+        }
+        for (Path entry : entries) {
+            Files.delete(entry);
         }
     }
 
@@ -191,11 +262,15 @@ public final class FineTuning {
     }
 
     private CheckpointOptions checkpoints() {
-        return CheckpointOptions.in(folder)
-                .every(config.saveSteps)
-                .keep(config.saveTotalLimit)
-                .onSaveError(config.onSaveError)
-                .data(dataHash());
+        CheckpointOptions options =
+                CheckpointOptions.in(folder)
+                        .every(config.saveSteps)
+                        .keep(config.saveTotalLimit)
+                        .onSaveError(config.onSaveError)
+                        .data(dataHash());
+        return config.loadBestModelAtEnd
+                ? options.best(config.metricForBestModel, config.greaterIsBetter)
+                : options;
     }
 
     /** Returns the hash of every file that is trained on, by its path. */
@@ -259,6 +334,9 @@ public final class FineTuning {
                         result.replayedTokens(),
                         result.finalLoss(),
                         seconds));
+        if (result.bestStep() != 0) {
+            results.add("The weights are those of step " + result.bestStep() + ", the best.");
+        }
         if (!result.stopped().isEmpty()) {
             results.add("Stopped early: " + result.stopped() + ".");
         }

@@ -81,10 +81,14 @@ public final class FinetuneRun {
         BaseModel base = BaseModel.open(config.model, model, config.chatTemplate);
         try {
             TrainingData.Encoding encoding = new TrainingData.Encoding(config, base, note);
-            TrainingPlan.of(config, base, 1);
+            Map<String, Long> trainable = base.trainable(config, Adapter.config(config));
+            TrainingPlan.of(config, base, trainable, 1);
             TrainingData data = TrainingData.encode(config, encoding);
             return new Prepared(
-                    base, encoding, data, TrainingPlan.of(config, base, data.epochRows()));
+                    base,
+                    encoding,
+                    data,
+                    TrainingPlan.of(config, base, trainable, data.epochRows()));
         } catch (IOException | RuntimeException e) {
             base.close();
             throw e;

@@ -33,12 +33,13 @@ record MemoryEstimate(Map<String, Long> bytes) {
                 };
         bytes.put("optimizer", states * NUMBER);
         long copies = 0;
-        copies += config.regularization.l2Sp == null ? 0 : trained;
-        copies += config.regularization.ewc == null ? 0 : 2 * trained;
-        copies +=
-                config.regularization.klToBase == null && config.regularization.wiseFt == null
-                        ? 0
-                        : all;
+        boolean whole = config.lora == null;
+        copies += config.regularization.l2Sp == null || !whole ? 0 : trained;
+        copies += config.regularization.ewc == null ? 0 : whole ? 2 * trained : all;
+        boolean teaches =
+                config.regularization.klToBase != null || config.regularization.wiseFt != null;
+        // with an adapter the base itself is the teacher
+        copies += teaches && config.lora == null ? all : 0;
         copies += config.emaDecay == null ? 0 : trained;
         if (copies > 0) {
             bytes.put("methods", copies * NUMBER);

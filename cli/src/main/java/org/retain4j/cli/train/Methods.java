@@ -3,11 +3,17 @@ package org.retain4j.cli.train;
 import java.io.IOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.nn.Parameter;
+import org.retain4j.core.tensor.Tensor;
 import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.EmaWeights;
 import org.retain4j.finetune.Trainer;
+import org.retain4j.lora.Lora;
+import org.retain4j.lora.MergedAnchor;
 import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.Importance;
@@ -35,13 +41,17 @@ final class Methods implements AutoCloseable {
      * @throws org.retain4j.cli.UsageException if their data is missing
      */
     static Methods attach(
-            RunConfig config, TrainingData.Encoding encoding, CausalLm model, Trainer trainer)
+            RunConfig config,
+            TrainingData.Encoding encoding,
+            CausalLm model,
+            @Nullable Lora lora,
+            Trainer trainer)
             throws IOException {
         RegularizationSection wanted = config.regularization;
         Methods methods =
                 new Methods(wanted.wiseFt == null ? null : new WiseFt(wanted.wiseFt.alpha));
         try {
-            methods.attach(config, wanted, encoding, model, trainer);
+            methods.attach(config, wanted, encoding, model, lora, trainer);
             return methods;
         } catch (IOException | RuntimeException | Error e) {
             methods.close();
@@ -54,29 +64,49 @@ final class Methods implements AutoCloseable {
             RegularizationSection wanted,
             TrainingData.Encoding encoding,
             CausalLm model,
+            @Nullable Lora lora,
             Trainer trainer)
             throws IOException {
-        if (wanted.klToBase != null || wanted.wiseFt != null) {
+        if (lora == null && (wanted.klToBase != null || wanted.wiseFt != null)) {
             base = own(model.copy());
         }
-        if (wanted.klToBase != null && base != null) {
-            trainer.distill(
+        if (wanted.klToBase != null) {
+            KlToBase kl =
                     new KlToBase(
-                            base,
+                            base == null ? model : base,
                             wanted.klToBase.beta,
                             wanted.klToBase.direction,
-                            wanted.klToBase.temperature));
+                            wanted.klToBase.temperature);
+            trainer.distill(lora == null ? kl : kl.whileTeaching(lora::disabled));
         }
         if (wanted.l2Sp != null) {
-            trainer.penalize(own(new L2Sp(wanted.l2Sp.lambda, wanted.l2Sp.mode)));
+            double lambda = wanted.l2Sp.lambda;
+            trainer.penalize(
+                    lora == null
+                            ? own(new L2Sp(lambda, wanted.l2Sp.mode))
+                            : new AdapterPenalty(
+                                    "L2Sp of products, lambda=" + lambda,
+                                    MergedAnchor.l2(lora, Lora.DEFAULT, lambda)));
         }
         if (wanted.ewc != null) {
-            trainer.penalize(ewc(config, wanted.ewc, encoding, model));
+            Importance importance = importance(config, wanted.ewc, encoding, model, lora);
+            double lambda = wanted.ewc.lambda;
+            trainer.penalize(
+                    lora == null
+                            ? own(new Ewc(lambda, importance, wanted.ewc.mode))
+                            : new AdapterPenalty(
+                                    "Ewc of products, lambda=" + lambda,
+                                    MergedAnchor.ewc(
+                                            lora,
+                                            Lora.DEFAULT,
+                                            byName(model, importance),
+                                            lambda)));
         }
         if (config.replay != null) {
             trainer.mix(
                     new ExperienceReplay(
-                            old(config, config.replay, encoding, model), config.replay.ratio));
+                            old(config, config.replay, encoding, model, lora),
+                            config.replay.ratio));
         }
         if (config.emaDecay != null) {
             ema = own(new EmaWeights(config.emaDecay));
@@ -84,35 +114,51 @@ final class Methods implements AutoCloseable {
         }
     }
 
-    private Ewc ewc(
+    private Importance importance(
             RunConfig config,
             RegularizationSection.EwcSection section,
             TrainingData.Encoding encoding,
-            CausalLm model)
+            CausalLm model,
+            @Nullable Lora lora)
             throws IOException {
         BatchSource data =
                 TrainingData.forMethod(config, encoding, "regularization.ewc.data", section.data);
-        Importance importance =
-                own(
-                        new Fisher(section.labels, section.sequences, config.seed)
-                                .estimate(model, data));
-        return own(
-                new Ewc(
-                        section.lambda,
-                        importance.normalize(Importance.Normalization.MEAN_1),
-                        section.mode));
+        Fisher fisher = new Fisher(section.labels, section.sequences, config.seed);
+        if (lora == null) {
+            return own(fisher.estimate(model, data)).normalize(Importance.Normalization.MEAN_1);
+        }
+        try (Lora.Disabled time = lora.disabled()) {
+            return own(fisher.estimate(model, data)).normalize(Importance.Normalization.MEAN_1);
+        }
+    }
+
+    private static Map<String, Tensor> byName(CausalLm model, Importance importance) {
+        Map<String, Tensor> byName = new LinkedHashMap<>();
+        for (Parameter parameter : model.parameters()) {
+            byName.put(parameter.name(), importance.of(parameter.name()));
+        }
+        return byName;
     }
 
     private static BatchSource old(
-            RunConfig config, ReplaySection section, TrainingData.Encoding encoding, CausalLm model)
+            RunConfig config,
+            ReplaySection section,
+            TrainingData.Encoding encoding,
+            CausalLm model,
+            @Nullable Lora lora)
             throws IOException {
-        return section.selfGenerated == null
-                ? TrainingData.forMethod(config, encoding, "replay.data", section.data)
-                : new SelfGenerated(
-                                section.selfGenerated.samples,
-                                section.selfGenerated.length,
-                                config.seed)
-                        .write(model);
+        if (section.selfGenerated == null) {
+            return TrainingData.forMethod(config, encoding, "replay.data", section.data);
+        }
+        SelfGenerated generator =
+                new SelfGenerated(
+                        section.selfGenerated.samples, section.selfGenerated.length, config.seed);
+        if (lora == null) {
+            return generator.write(model);
+        }
+        try (Lora.Disabled time = lora.disabled()) {
+            return generator.write(model);
+        }
     }
 
     private <T extends AutoCloseable> T own(T part) {

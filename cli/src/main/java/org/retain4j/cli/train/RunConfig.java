@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonAutoDetect;
 import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonPropertyDescription;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.LinkedHashMap;
@@ -222,6 +223,20 @@ final class RunConfig {
 
     @JsonPropertyDescription("Which parameters are trained, and how.")
     ParameterSection parameters = new ParameterSection();
+
+    @JsonPropertyDescription(
+            "Trains a LoRA adapter instead of the weights, with PEFT's keys: r, lora_alpha,"
+                    + " lora_dropout, target_modules, use_rslora, use_dora, init_lora_weights and"
+                    + " others. The folder gets adapter, and the merged model.")
+    @Nullable JsonNode lora;
+
+    @JsonPropertyDescription("Learning rate of lora_B over that of lora_A (LoRA+).")
+    @Nullable Double loraplusLrRatio;
+
+    @JsonPropertyDescription(
+            "Data whose inputs the start of the adapter is made of, for init_lora_weights eva, corda"
+                    + " and lora_null. Default: the training data.")
+    List<DataSpec> loraInitData = List.of();
 
     @JsonPropertyDescription("Methods that keep the model near its base.")
     RegularizationSection regularization = new RegularizationSection();

@@ -11,6 +11,7 @@ import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.TensorEngine;
+import org.retain4j.finetune.Penalty;
 import org.retain4j.finetune.TrainOptions;
 import org.retain4j.finetune.optim.Adafactor;
 import org.retain4j.finetune.optim.AdamW;
@@ -19,6 +20,7 @@ import org.retain4j.finetune.optim.OptimizerFactory;
 import org.retain4j.finetune.optim.ParameterGroups;
 import org.retain4j.finetune.optim.Sgd;
 import org.retain4j.finetune.schedule.Schedule;
+import org.retain4j.lora.LoraConfig;
 
 /**
  * The settings of a run in the terms of the trainer, checked.
@@ -26,8 +28,8 @@ import org.retain4j.finetune.schedule.Schedule;
  * @param options what the trainer is told
  * @param device where the model lies
  * @param precision of matrix products
- * @param trainable names of the trained parameters
- * @param trainableElements numbers that are trained
+ * @param trained names of the trained parameters
+ * @param trainedElements numbers that are trained
  * @param allElements numbers of the model
  * @param memory bytes that the run will about take
  * @param warnings sentences about settings that are probably not meant
@@ -36,14 +38,13 @@ record TrainingPlan(
         TrainOptions options,
         Device device,
         Precision precision,
-        List<String> trainable,
-        long trainableElements,
+        List<String> trained,
+        long trainedElements,
         long allElements,
         MemoryEstimate memory,
         List<String> warnings) {
 
-    private static final double HIGH_RATE = 1e-2;
-    private static final double LOW_RATE = 1e-7;
+    private static final String LORA_B = "regex:.*\\.lora_(embedding_)?B\\..*";
 
     /**
      * Checks what needs neither model nor data, so that a mistake is told at once.
@@ -82,6 +83,23 @@ record TrainingPlan(
         require(
                 config.maxRetainRise == null || !config.retain.isEmpty(),
                 "max_retain_rise needs retain, the data to watch");
+        LoraConfig lora = Adapter.config(config);
+        require(
+                lora != null || (config.loraplusLrRatio == null && config.loraInitData.isEmpty()),
+                "loraplus_lr_ratio and lora_init_data need lora");
+        require(
+                config.loraplusLrRatio == null || config.loraplusLrRatio > 0,
+                "loraplus_lr_ratio must be positive, is " + config.loraplusLrRatio);
+        RegularizationSection methods = config.regularization;
+        require(
+                lora == null || methods.wiseFt == null,
+                "with lora, wise_ft has nothing to average; merge with a smaller share instead");
+        require(
+                lora == null
+                        || (methods.l2Sp == null || methods.l2Sp.mode == Penalty.Mode.GRADIENT)
+                                && (methods.ewc == null
+                                        || methods.ewc.mode == Penalty.Mode.GRADIENT),
+                "with lora, l2_sp and ewc have the mode gradient alone");
         if (config.replay != null) {
             require(
                     config.replay.data.isEmpty() != (config.replay.selfGenerated == null),
@@ -111,11 +129,12 @@ record TrainingPlan(
     /**
      * Settles everything.
      *
-     * @param parameters elements of every parameter of the model by name
+     * @param trainable elements of every parameter that may be trained, by name
      * @param epochRows rows of one time over the data
      * @throws UsageException if the model does not allow it
      */
-    static TrainingPlan of(RunConfig config, BaseModel base, long epochRows) {
+    static TrainingPlan of(
+            RunConfig config, BaseModel base, Map<String, Long> trainable, long epochRows) {
         check(config);
         require(
                 config.maxLength <= base.spec().maxPositions(),
@@ -124,19 +143,11 @@ record TrainingPlan(
                         + ", but the model has "
                         + base.spec().maxPositions()
                         + " positions");
-        Map<String, Long> parameters = base.parameters();
-        List<String> trainable = trainable(config, parameters);
-        long elements = trainable.stream().mapToLong(parameters::get).sum();
-        long all = parameters.values().stream().mapToLong(Long::longValue).sum();
+        List<String> trained = trained(config, trainable);
+        long elements = trained.stream().mapToLong(trainable::get).sum();
+        long all = base.parameters().values().stream().mapToLong(Long::longValue).sum();
         TrainOptions options = options(config, epochRows);
-        List<String> warnings = new ArrayList<>();
-        if (config.learningRate > HIGH_RATE || config.learningRate < LOW_RATE) {
-            warnings.add(
-                    String.format(
-                            Locale.ROOT,
-                            "learning_rate %s is outside the usual range, 1e-7 to 1e-2",
-                            config.learningRate));
-        }
+        List<String> warnings = new ArrayList<>(options.warnings());
         if (options.schedule().factor(options.steps() - 1, options.steps()) == 0
                 && options.steps() == 1) {
             warnings.add("the only step has a learning rate of 0; give more steps or no warm-up");
@@ -146,14 +157,14 @@ record TrainingPlan(
                 options,
                 device,
                 precision(config, device),
-                trainable,
+                trained,
                 elements,
                 all,
                 MemoryEstimate.of(config, base.spec(), all, elements),
                 warnings);
     }
 
-    private static List<String> trainable(RunConfig config, Map<String, Long> parameters) {
+    private static List<String> trained(RunConfig config, Map<String, Long> parameters) {
         List<String> names = new ArrayList<>(parameters.keySet());
         if (!config.parameters.trainable.isEmpty()) {
             names.retainAll(matching(config.parameters.trainable, parameters, "trainable"));
@@ -182,7 +193,7 @@ record TrainingPlan(
         return names;
     }
 
-    private static Device device(RunConfig config) {
+    static Device device(RunConfig config) {
         try {
             return config.device == null
                     ? TensorEngine.defaultDevice()
@@ -192,7 +203,7 @@ record TrainingPlan(
         }
     }
 
-    private static Precision precision(RunConfig config, Device device) {
+    static Precision precision(RunConfig config, Device device) {
         try {
             return Precision.parse(config.precision, device);
         } catch (IllegalArgumentException e) {
@@ -240,7 +251,7 @@ record TrainingPlan(
                     case ADAFACTOR ->
                             Adafactor.Options.defaults().withWeightDecay(config.weightDecay);
                 };
-        if (config.parameters.groups.isEmpty()) {
+        if (config.parameters.groups.isEmpty() && config.loraplusLrRatio == null) {
             return base;
         }
         ParameterGroups groups = ParameterGroups.of(base);
@@ -262,7 +273,9 @@ record TrainingPlan(
                             ? groups.group(group.pattern, factor)
                             : groups.group(group.pattern, factor, group.weightDecay);
         }
-        return groups;
+        return config.loraplusLrRatio == null
+                ? groups
+                : groups.group(LORA_B, config.loraplusLrRatio);
     }
 
     private static Schedule schedule(RunConfig config, long steps) {
@@ -314,8 +327,8 @@ record TrainingPlan(
         return String.format(
                 Locale.ROOT,
                 "%,d of %,d parameters are trained (%.2f %%)",
-                trainableElements,
+                trainedElements,
                 allElements,
-                100.0 * trainableElements / allElements);
+                100.0 * trainedElements / allElements);
     }
 }

@@ -27,7 +27,7 @@ public final class TrainingPass {
     private final List<Parameter> trained;
     private final TokenBatch batch;
     private final Tensor hidden;
-    private final Autograd.@Nullable Checkpointed checkpointed;
+    private final Autograd.@Nullable Chain chain;
     private final Tensor headMatrix;
 
     private TrainingPass(
@@ -35,12 +35,12 @@ public final class TrainingPass {
             List<Parameter> trained,
             TokenBatch batch,
             Tensor hidden,
-            Autograd.@Nullable Checkpointed checkpointed) {
+            Autograd.@Nullable Chain chain) {
         this.model = model;
         this.trained = trained;
         this.batch = batch;
         this.hidden = hidden;
-        this.checkpointed = checkpointed;
+        this.chain = chain;
         try (Autograd.Mode mode = Autograd.enableGrad()) {
             headMatrix = model.headMatrix();
         }
@@ -87,7 +87,10 @@ public final class TrainingPass {
             boolean checkpointing,
             List<Tensor> noise,
             @Nullable Long dropoutSeed) {
-        if (!checkpointing) {
+        // one graph over all blocks stops where everything below is frozen
+        boolean allTrain =
+                model.blocks().stream().noneMatch(b -> keep(b.parameters(), trained).isEmpty());
+        if (!checkpointing && !allTrain) {
             try (Autograd.Mode mode = Autograd.enableGrad()) {
                 Tensor hidden = model.hidden(batch, Taps.NONE, noise, dropoutSeed);
                 return new TrainingPass(model, trained, batch, hidden, null);
@@ -100,7 +103,11 @@ public final class TrainingPass {
                     new Stage(keep(block.parameters(), trained), x -> block.forward(x, context)));
         }
         stages.add(new Stage(keep(model.norm().parameters(), trained), model.norm()::forward));
-        Autograd.Checkpointed chain = Autograd.checkpoint(stages, model.embed(batch, noise));
+        Tensor embedded = model.embed(batch, noise);
+        Autograd.Chain chain =
+                checkpointing
+                        ? Autograd.checkpoint(stages, embedded)
+                        : Autograd.record(stages, embedded);
         return new TrainingPass(model, trained, batch, chain.output(), chain);
     }
 
@@ -164,13 +171,13 @@ public final class TrainingPass {
      *     hidden states do not depend on, such as a head of its own
      */
     public List<Tensor> backward(Tensor hiddenGradient) {
-        if (checkpointed == null) {
+        if (chain == null) {
             if (!hidden.requiresGrad()) {
                 return trained.stream().map(p -> Tensor.zerosLike(p.value())).toList();
             }
             return Autograd.grad(hidden, hiddenGradient, Parameter.values(trained));
         }
-        Autograd.Gradients gradients = checkpointed.backward(hiddenGradient);
+        Autograd.Gradients gradients = chain.backward(hiddenGradient);
         Map<Tensor, Tensor> byWeight = new IdentityHashMap<>();
         List<Tensor> order = new ArrayList<>();
         for (DecoderBlock block : model.blocks()) {

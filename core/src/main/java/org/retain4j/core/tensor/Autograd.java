@@ -117,32 +117,56 @@ public final class Autograd {
      * @param stages at least one stage
      * @param input input of the first stage; its gradient is returned too
      */
-    public static Checkpointed checkpoint(List<? extends Stage> stages, Tensor input) {
+    public static Chain checkpoint(List<? extends Stage> stages, Tensor input) {
+        return chain(stages, input, false);
+    }
+
+    /**
+     * Runs a chain of stages keeping what the backward pass of each needs, which then frees it
+     * stage by stage: the memory of a stage is back before the gradients of the next are made.
+     *
+     * @param stages at least one stage
+     * @param input input of the first stage; its gradient is returned too
+     */
+    public static Chain record(List<? extends Stage> stages, Tensor input) {
+        return chain(stages, input, true);
+    }
+
+    private static Chain chain(List<? extends Stage> stages, Tensor input, boolean recording) {
         if (stages.isEmpty()) {
-            throw new IllegalArgumentException("checkpoint needs at least one stage");
+            throw new IllegalArgumentException("a chain needs at least one stage");
         }
         List<Tensor> inputs = new ArrayList<>();
+        List<Tensor> outputs = new ArrayList<>();
         Tensor x = input.detach();
-        try (Mode mode = noGrad()) {
+        try (Mode mode = recording ? enableGrad() : noGrad()) {
             for (Stage stage : stages) {
-                inputs.add(x);
+                inputs.add(recording ? x.requiresGrad(true) : x);
                 try (Scope scope = Scope.open()) {
-                    x = scope.passOut(stage.forward(x));
+                    Tensor y = scope.passOut(stage.forward(x));
+                    outputs.add(y);
+                    x = recording ? scope.passOut(y.detach()) : y;
                 }
             }
         }
-        return new Checkpointed(List.copyOf(stages), inputs, x);
+        return new Chain(List.copyOf(stages), inputs, recording ? outputs : List.of(), x);
     }
 
-    /** A checkpointed forward pass that waits for its backward pass. */
-    public static final class Checkpointed {
+    /** A forward pass of a chain of stages that waits for its backward pass. */
+    public static final class Chain {
         private final List<? extends Stage> stages;
         private final List<Tensor> inputs;
+        private final List<Tensor> recorded;
         private final Tensor output;
 
-        private Checkpointed(List<? extends Stage> stages, List<Tensor> inputs, Tensor output) {
+        private Chain(
+                List<? extends Stage> stages,
+                List<Tensor> inputs,
+                List<Tensor> recorded,
+                Tensor output) {
             this.stages = stages;
             this.inputs = inputs;
+            this.recorded = recorded;
             this.output = output;
         }
 
@@ -152,7 +176,7 @@ public final class Autograd {
         }
 
         /**
-         * Computes the gradients, last stage first, freeing the kept inputs on the way.
+         * Computes the gradients, last stage first, freeing what was kept on the way.
          *
          * @param outputGradient gradient with respect to {@link #output}
          * @return gradients with respect to the parameters of each stage, and to the first input
@@ -162,13 +186,18 @@ public final class Autograd {
             Tensor upstream = outputGradient;
             for (int i = stages.size() - 1; i >= 0; i--) {
                 try (Scope scope = Scope.open()) {
-                    Tensor x = inputs.get(i).detach().requiresGrad(true);
+                    Tensor x = inputs.get(i);
+                    Tensor y;
+                    if (recorded.isEmpty()) {
+                        x = x.detach().requiresGrad(true);
+                        try (Mode mode = enableGrad()) {
+                            y = stages.get(i).forward(x);
+                        }
+                    } else {
+                        y = recorded.get(i);
+                    }
                     List<Tensor> wanted = new ArrayList<>(stages.get(i).parameters());
                     wanted.add(x);
-                    Tensor y;
-                    try (Mode mode = enableGrad()) {
-                        y = stages.get(i).forward(x);
-                    }
                     List<Tensor> gradients = grad(y, upstream, wanted);
                     scope.passOut(gradients);
                     if (upstream != outputGradient) {
@@ -176,6 +205,7 @@ public final class Autograd {
                     }
                     upstream = gradients.get(gradients.size() - 1);
                     byStage.add(0, gradients.subList(0, gradients.size() - 1));
+                    y.close();
                 }
                 inputs.get(i).close();
             }
@@ -184,7 +214,7 @@ public final class Autograd {
     }
 
     /**
-     * Gradients of a checkpointed chain.
+     * Gradients of a chain.
      *
      * @param parameters for each stage, one gradient a parameter in the stage's order
      * @param input gradient with respect to the input of the first stage

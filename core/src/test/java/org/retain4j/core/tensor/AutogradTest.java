@@ -211,7 +211,7 @@ class AutogradTest {
             }
 
             start = Scope.liveTensors();
-            Autograd.Checkpointed chain = Autograd.checkpoint(stages, input);
+            Autograd.Chain chain = Autograd.checkpoint(stages, input);
             assertThat(Scope.liveTensors() - start).isEqualTo(stages.size() + 1);
             assertThat(plainHeld).isGreaterThan(stages.size() + 1);
             assertThat(chain.output().toFloatArray()).containsExactly(y.toFloatArray());

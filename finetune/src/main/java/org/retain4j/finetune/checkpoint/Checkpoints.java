@@ -9,6 +9,7 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -16,20 +17,24 @@ import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.retain4j.core.io.SafetensorsFile;
 import org.retain4j.core.io.SafetensorsFolder;
 import org.retain4j.core.io.TensorInfo;
+import org.retain4j.core.io.TensorSource;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Scope;
+import org.retain4j.core.tensor.Tensor;
 
 /**
  * The checkpoints of a run: folders {@code checkpoint-STEP} that are whole or not there.
  *
- * <p>One holds the model as a Hugging Face folder, {@code optimizer.safetensors}, {@code
- * plugins.safetensors} where a plug-in keeps tensors, and {@code state.json} with step, settings,
- * numbers and the SHA-256 of every file. It is written under a temporary name, stored on disk
- * (fsync) and renamed. Not safe for concurrent use on one folder.
+ * <p>One holds the model as a Hugging Face folder, or of a model with adapters only their weights
+ * ({@code adapter.safetensors}), {@code optimizer.safetensors}, {@code plugins.safetensors} where a
+ * plug-in keeps tensors, and {@code state.json} with step, settings, numbers and the SHA-256 of
+ * every file. It is written under a temporary name, stored on disk (fsync) and renamed. Not safe
+ * for concurrent use on one folder.
  */
 public final class Checkpoints {
 
@@ -97,7 +102,11 @@ public final class Checkpoints {
         Path temporary = folder.resolve(TEMPORARY + state.step() + "-" + UUID.randomUUID());
         try (Scope scope = Scope.open()) {
             Files.createDirectories(temporary);
-            model.save(temporary);
+            if (model.isAdapted()) {
+                StateTensors.write(temporary.resolve(StateFile.ADAPTER_FILE), trained(model));
+            } else {
+                model.save(temporary);
+            }
             StateFile.write(temporary, state);
             sync(temporary);
             Path replaced = folder.resolve(TEMPORARY + "old-" + UUID.randomUUID());
@@ -150,9 +159,23 @@ public final class Checkpoints {
         }
     }
 
+    /** Returns the weights of the adapters, all that training changes then. */
+    private static Map<String, Tensor> trained(CausalLm model) {
+        Map<String, Tensor> tensors = new LinkedHashMap<>();
+        model.trainable().forEach(parameter -> tensors.put(parameter.name(), parameter.value()));
+        return tensors;
+    }
+
+    private static TensorSource weights(Path checkpoint, CausalLm model) throws IOException {
+        return model.isAdapted()
+                ? SafetensorsFile.open(checkpoint.resolve(StateFile.ADAPTER_FILE))
+                : SafetensorsFolder.open(checkpoint);
+    }
+
     private static void loadWeights(Path checkpoint, CausalLm model) throws IOException {
-        try (SafetensorsFolder files = SafetensorsFolder.open(checkpoint)) {
-            for (Parameter parameter : model.parameters()) {
+        List<Parameter> parameters = model.isAdapted() ? model.trainable() : model.parameters();
+        try (TensorSource files = weights(checkpoint, model)) {
+            for (Parameter parameter : parameters) {
                 TensorInfo info = files.tensors().get(parameter.name());
                 long[] shape = parameter.value().shape();
                 if (info == null
@@ -174,7 +197,7 @@ public final class Checkpoints {
                                     + " here");
                 }
             }
-            for (Parameter parameter : model.parameters()) {
+            for (Parameter parameter : parameters) {
                 try (Scope scope = Scope.open()) {
                     parameter
                             .value()

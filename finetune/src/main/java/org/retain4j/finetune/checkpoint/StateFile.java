@@ -29,6 +29,8 @@ final class StateFile {
 
     static final String NAME = "state.json";
 
+    static final String ADAPTER_FILE = "adapter.safetensors";
+
     private static final String OPTIMIZER_FILE = "optimizer.safetensors";
     private static final String PLUGIN_FILE = "plugins.safetensors";
     private static final int FORMAT = 1;
@@ -193,7 +195,8 @@ final class StateFile {
                 throw damaged(file, "its SHA-256 is not the one in " + NAME, null);
             }
         }
-        for (String needed : List.of(OPTIMIZER_FILE, "config.json")) {
+        String weights = files.has(ADAPTER_FILE) ? ADAPTER_FILE : "config.json";
+        for (String needed : List.of(OPTIMIZER_FILE, weights)) {
             if (!files.has(needed)) {
                 throw damaged(folder.resolve(NAME), "it does not list " + needed, null);
             }

@@ -98,16 +98,33 @@ def gram(x: Tensor, real: List[Tensor]) -> Tensor:
     return torch.mm(torch.t(rows), rows)
 
 
-def kth_largest(x: Tensor, k: int) -> Tensor:
-    return torch.min((torch.topk(torch.reshape(x, [-1]), k, -1, True, False))[0])
+def largest_kept(x: Tensor, k: int) -> Tensor:
+    # the k entries of largest size, the others 0
+    flat = torch.reshape(x, [-1])
+    at = (torch.topk(torch.abs(flat), k, -1, True, True))[1]
+    mask = torch.index_fill(torch.zeros_like(flat), 0, at, 1.)
+    return torch.reshape(torch.mul(flat, mask), torch.size(x))
 
 
-def sign(x: Tensor) -> Tensor:
-    return torch.sign(x)
-
-
-def ge(x: Tensor, y: Tensor) -> Tensor:
-    return torch.to(torch.ge(x, y), 6)
+def weighted_sum(parts: List[Tensor], weights: List[float], election: int) -> Tensor:
+    # election of signs as in TIES: 0 none, 1 by the sum of values, 2 by the number of signs; what
+    # disagrees is left out, and the rest divided by the number of those that agree
+    x = torch.stack(parts, 0)
+    shape = annotate(List[int], [torch.len(weights)])
+    for i in range(torch.sub(torch.dim(x), 1)):
+        _1 = torch.append(shape, 1)
+    w = torch.reshape(torch.tensor(weights, dtype=6), shape)
+    if torch.eq(election, 0):
+        y = torch.sum(torch.mul(x, w), [0])
+    else:
+        votes = x
+        if torch.eq(election, 2):
+            votes = torch.sign(x)
+        majority = torch.sub(torch.mul(torch.to(torch.ge(torch.sum(votes, [0]), 0.), 6), 2.), 1.)
+        agree = torch.to(torch.eq(torch.sign(x), majority), 6)
+        count = torch.clamp_min(torch.sum(agree, [0]), 1.)
+        y = torch.div(torch.sum(torch.mul(torch.mul(x, w), agree), [0]), count)
+    return y
 
 
 def diagonal(x: Tensor) -> Tensor:
@@ -116,3 +133,7 @@ def diagonal(x: Tensor) -> Tensor:
 
 def row_lengths(weight: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
     return torch.linalg_vector_norm((self).low_rank_weight(torch.detach(weight), torch.detach(a), torch.detach(b), scale, ), 2, [1])
+
+
+def sign(x: Tensor) -> Tensor:
+    return torch.sign(x)

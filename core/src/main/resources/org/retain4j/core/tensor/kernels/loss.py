@@ -28,14 +28,22 @@ def cross_entropy_(logits: Tensor, targets: Tensor, weights: Tensor, smoothing: 
     # turns logits into the gradient; a target below 0 counts nothing
     t = torch.unsqueeze(torch.clamp_min(targets, 0), 1)
     w = torch.unsqueeze(torch.mul(weights, torch.to(torch.ge(targets, 0), 6)), 1)
-    lse = torch.logsumexp(logits, [1], True)
-    nll = torch.sub(lse, torch.gather(logits, 1, t))
+    # one pass of exponentials, in place: logsumexp would make them twice, once in fresh memory
+    top = torch.amax(logits, [1], True)
+    own = torch.gather(logits, 1, t)
+    mean = own
+    if torch.gt(smoothing, 0.):
+        mean = torch.mean(logits, [1], True)
+    p = torch.exp_(torch.sub_(logits, top))
+    total_p = torch.sum(p, [1], True)
+    lse = torch.add(torch.log(total_p), top)
+    nll = torch.sub(lse, own)
     loss = nll
     if torch.gt(smoothing, 0.):
-        uniform = torch.sub(lse, torch.mean(logits, [1], True))
+        uniform = torch.sub(lse, mean)
         loss = torch.add(torch.mul(nll, torch.sub(1., smoothing)), torch.mul(uniform, smoothing))
     total = torch.sum(torch.mul(loss, w))
-    p = torch.exp_(torch.sub_(logits, lse))
+    p = torch.div_(p, total_p)
     if torch.gt(smoothing, 0.):
         p = torch.sub_(p, torch.div(smoothing, float(torch.size(logits, 1))))
     p = torch.scatter_add_(p, 1, t, torch.full_like(lse, torch.sub(smoothing, 1.)))
