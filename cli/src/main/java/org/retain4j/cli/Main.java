@@ -52,6 +52,7 @@ public final class Main {
         CommandLine line =
                 new CommandLine(root)
                         .addSubcommand(compare)
+                        .addSubcommand(new EvaluateCommand(console))
                         .addSubcommand(new FinetuneCommand(console))
                         .addSubcommand(
                                 new CommandLine(new LoraCommand())

@@ -58,7 +58,7 @@ class CommandsTest {
             replace(words, "--batch-size", "1");
             replace(words, "--steps", "2");
         }
-        if (words.contains("finetune")) {
+        if (words.contains("finetune") || words.contains("evaluate")) {
             run();
             if (words.contains("run.yaml")) {
                 words.addAll(List.of("--set", "max_steps=2"));

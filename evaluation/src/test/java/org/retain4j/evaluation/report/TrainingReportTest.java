@@ -92,7 +92,7 @@ class TrainingReportTest {
                 .doesNotContain("<svg", "<table", "<h2>");
     }
 
-    /** A step that was told twice, as by a log that was joined, changes nothing for the worse. */
+    /** Around the numbers at which lines are smoothed and thinned out. */
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 49, 50, 51, 801})
     void anyNumberOfStepsIsDrawn(int steps) throws Exception {
