@@ -61,6 +61,7 @@ public final class Main {
                                         .addSubcommand(new LoraCommand.Combine(console))
                                         .addSubcommand(new LoraCommand.Info(console))
                                         .addSubcommand(new LoraCommand.Intruders(console)))
+                        .addSubcommand(new MergeCommand(console))
                         .addSubcommand(new GenerateCommand(console))
                         .addSubcommand(new ChatCommand(console))
                         .addSubcommand(new ScoreCommand(console))

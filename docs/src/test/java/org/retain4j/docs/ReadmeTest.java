@@ -128,10 +128,10 @@ class ReadmeTest {
     void whatTheStatusTableCallsPlannedIsNotThere() throws IOException {
         String readme = Guides.readme();
         String status = readme.substring(readme.indexOf("## Status"));
-        for (String module : List.of("merging", "editing", "ttt")) {
+        for (String module : List.of("editing", "ttt")) {
             assertThat(Guides.ROOT.resolve(module)).doesNotExist();
         }
-        assertThat(status).contains("merging, editing, test-time adaptation, unlearning | planned");
+        assertThat(status).contains("editing, test-time adaptation, unlearning | planned");
     }
 
     @Test

@@ -1,0 +1,110 @@
+package org.retain4j.cli;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
+import org.retain4j.merging.Merge;
+import org.retain4j.merging.MergePlan;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+
+/** Writes a model from a merge plan. */
+@Command(
+        name = "merge",
+        description = {
+            "Writes a model from a merge plan in mergekit's YAML, tensor by tensor.",
+            "A merge that was interrupted goes on at the first weight file that is not finished.",
+            ""
+        },
+        optionListHeading = "Options:%n",
+        parameterListHeading = "Arguments:%n",
+        sortOptions = false,
+        exitCodeListHeading = "%nExit codes:%n",
+        exitCodeList = {"0:done", "1:failed", "2:wrong usage"},
+        footer = {
+            "",
+            "Examples:",
+            "  retain4j merge plan.yaml merged --max-shard-size 500MB",
+            "  retain4j merge --verify merged"
+        })
+final class MergeCommand implements Callable<Integer> {
+
+    private final Console console;
+
+    @Parameters(
+            index = "0",
+            arity = "0..1",
+            paramLabel = "PLAN.yaml",
+            description = "The plan; paths in it start in --root.")
+    private @Nullable String plan;
+
+    @Parameters(
+            index = "1",
+            arity = "0..1",
+            paramLabel = "OUT",
+            description = "Folder of the merged model.")
+    private @Nullable String out;
+
+    @Option(
+            names = "--root",
+            paramLabel = "DIR",
+            description = "Where the paths of models in the plan start. Default: this folder.")
+    private @Nullable String root;
+
+    @Option(
+            names = "--max-shard-size",
+            paramLabel = "SIZE",
+            defaultValue = "5GB",
+            description =
+                    "Largest weight file, and how much is done again after an interruption."
+                            + " Default: ${DEFAULT-VALUE}")
+    private String maxShardSize = "5GB";
+
+    @Option(
+            names = "--verify",
+            paramLabel = "DIR",
+            description = "Check the files of a merged model against its merge.json instead.")
+    private @Nullable String verify;
+
+    MergeCommand(Console console) {
+        this.console = console;
+    }
+
+    @Override
+    public Integer call() throws IOException {
+        if (verify != null) {
+            Path folder = Inputs.path("--verify", verify);
+            Merge.verify(folder);
+            console.result(folder + " is as its merge.json says\n");
+            return ExitCode.OK;
+        }
+        if (plan == null || out == null) {
+            throw new UsageException("PLAN.yaml and OUT are needed, or --verify DIR");
+        }
+        Path file = Inputs.path("PLAN.yaml", plan);
+        if (!Files.isRegularFile(file)) {
+            throw new UsageException("PLAN.yaml: " + file + " does not exist or is no file");
+        }
+        long shard = WeightOptions.shardSize(maxShardSize);
+        Path target = Inputs.path("OUT", out);
+        Merge merge = Merge.of(MergePlan.read(file)).maxShardBytes(shard);
+        merge = root == null ? merge : merge.root(Inputs.path("--root", root));
+        List<String> warnings;
+        try (ProgressDisplay progress = ProgressDisplay.start(console)) {
+            warnings =
+                    merge.progress(
+                                    (done, total) ->
+                                            progress.update(done, total, "writing " + target))
+                            .run(target);
+        }
+        warnings.forEach(warning -> console.note("warning: " + warning));
+        console.result("wrote " + target + "\n");
+        return ExitCode.OK;
+    }
+}
