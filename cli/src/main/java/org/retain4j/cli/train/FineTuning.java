@@ -8,16 +8,15 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.io.ByteSize;
+import org.retain4j.core.io.Folders;
 import org.retain4j.core.io.Sha256;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.evaluation.report.SampleChange;
@@ -177,10 +176,7 @@ public final class FineTuning {
     }
 
     private static List<String> before(Samples samples, CausalLm model, @Nullable Lora lora) {
-        if (lora == null) {
-            return samples.answers(model);
-        }
-        try (Lora.Disabled time = lora.disabled()) {
+        try (Lora.Disabled time = lora == null ? null : lora.disabled()) {
             return samples.answers(model);
         }
     }
@@ -209,20 +205,7 @@ public final class FineTuning {
                 .maxShardBytes(SHARD)
                 .anyBase()
                 .run(modelFolder(folder));
-        deleteFolder(temporary);
-    }
-
-    private static void deleteFolder(Path path) throws IOException {
-        if (!Files.exists(path)) {
-            return;
-        }
-        List<Path> entries;
-        try (Stream<Path> walk = Files.walk(path)) {
-            entries = walk.sorted(Comparator.reverseOrder()).toList();
-        }
-        for (Path entry : entries) {
-            Files.delete(entry);
-        }
+        Folders.delete(temporary);
     }
 
     private Trainer trainer(CausalLm model) {

@@ -124,10 +124,7 @@ final class Methods implements AutoCloseable {
         BatchSource data =
                 TrainingData.forMethod(config, encoding, "regularization.ewc.data", section.data);
         Fisher fisher = new Fisher(section.labels, section.sequences, config.seed);
-        if (lora == null) {
-            return own(fisher.estimate(model, data)).normalize(Importance.Normalization.MEAN_1);
-        }
-        try (Lora.Disabled time = lora.disabled()) {
+        try (Lora.Disabled time = lora == null ? null : lora.disabled()) {
             return own(fisher.estimate(model, data)).normalize(Importance.Normalization.MEAN_1);
         }
     }
@@ -153,10 +150,7 @@ final class Methods implements AutoCloseable {
         SelfGenerated generator =
                 new SelfGenerated(
                         section.selfGenerated.samples, section.selfGenerated.length, config.seed);
-        if (lora == null) {
-            return generator.write(model);
-        }
-        try (Lora.Disabled time = lora.disabled()) {
+        try (Lora.Disabled time = lora == null ? null : lora.disabled()) {
             return generator.write(model);
         }
     }

@@ -14,6 +14,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.core.io.Folders;
 
 /**
  * Brings one blob into the cache: resumes, retries, checks length and checksum, renames.
@@ -115,16 +116,7 @@ final class BlobDownload {
             channel.force(true);
         }
         Files.move(part, blob, StandardCopyOption.ATOMIC_MOVE);
-        storeEntry(RepoCache.parent(blob));
-    }
-
-    private static void storeEntry(Path folder) {
-        // Not every system can store a folder by itself; the file is in place all the same.
-        try (FileChannel entry = FileChannel.open(folder, StandardOpenOption.READ)) {
-            entry.force(true);
-        } catch (IOException unsupported) {
-            return;
-        }
+        Folders.store(RepoCache.parent(blob));
     }
 
     private void receive(Path part)

@@ -158,13 +158,7 @@ public final class AtomicFile implements AutoCloseable {
         } catch (IOException e) {
             throw explained(target, folder, e);
         }
-        // Windows and some network file systems cannot store a folder by itself. The file is whole
-        // and visible by now, so this is no reason to report a failed write.
-        try (FileChannel entry = FileChannel.open(folder, StandardOpenOption.READ)) {
-            entry.force(true);
-        } catch (IOException unsupported) {
-            return;
-        }
+        Folders.store(folder);
     }
 
     /** Removes the temporary file unless it was committed; closing twice does nothing. */

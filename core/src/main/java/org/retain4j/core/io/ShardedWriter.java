@@ -2,11 +2,9 @@ package org.retain4j.core.io;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -222,12 +220,12 @@ public final class ShardedWriter implements AutoCloseable {
         if (!plan.isSingle()) {
             Files.deleteIfExists(folder.resolve(ShardPlan.INDEX));
             Files.deleteIfExists(folder.resolve(ShardPlan.SINGLE));
-            force(folder);
+            Folders.store(folder);
         }
         for (String file : plan.files().keySet()) {
             Files.move(staging.resolve(file), folder.resolve(file), StandardCopyOption.ATOMIC_MOVE);
         }
-        force(folder);
+        Folders.store(folder);
         if (plan.isSingle()) {
             Files.deleteIfExists(folder.resolve(ShardPlan.INDEX));
         }
@@ -250,15 +248,6 @@ public final class ShardedWriter implements AutoCloseable {
                                         && !Files.isDirectory(path);
                             })
                     .toList();
-        }
-    }
-
-    private static void force(Path folder) {
-        try (FileChannel entry = FileChannel.open(folder, StandardOpenOption.READ)) {
-            entry.force(true);
-        } catch (IOException unsupported) {
-            // As in AtomicFile: not every file system can store a folder by itself.
-            return;
         }
     }
 

@@ -1,12 +1,10 @@
 package org.retain4j.finetune.checkpoint;
 
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.Comparator;
 import java.util.LinkedHashMap;
@@ -17,6 +15,7 @@ import java.util.UUID;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.retain4j.core.io.Folders;
 import org.retain4j.core.io.SafetensorsFile;
 import org.retain4j.core.io.SafetensorsFolder;
 import org.retain4j.core.io.TensorInfo;
@@ -83,7 +82,7 @@ public final class Checkpoints {
                             .toList();
         }
         for (Path path : unfinished) {
-            delete(path);
+            Folders.delete(path);
         }
     }
 
@@ -108,17 +107,17 @@ public final class Checkpoints {
                 model.save(temporary);
             }
             StateFile.write(temporary, state);
-            sync(temporary);
+            Folders.store(temporary);
             Path replaced = folder.resolve(TEMPORARY + "old-" + UUID.randomUUID());
             if (Files.exists(target)) {
                 Files.move(target, replaced, StandardCopyOption.ATOMIC_MOVE);
             }
             Files.move(temporary, target, StandardCopyOption.ATOMIC_MOVE);
-            sync(folder);
-            delete(replaced);
+            Folders.store(folder);
+            Folders.delete(replaced);
         } catch (IOException | RuntimeException | Error e) {
             try {
-                delete(temporary);
+                Folders.delete(temporary);
             } catch (IOException left) {
                 e.addSuppressed(left);
             }
@@ -222,29 +221,7 @@ public final class Checkpoints {
             // a deletion that is cut short must not leave something that looks like a checkpoint
             Path going = options.folder().resolve(TEMPORARY + "old-" + UUID.randomUUID());
             Files.move(old, going, StandardCopyOption.ATOMIC_MOVE);
-            delete(going);
-        }
-    }
-
-    /** Stores the entries of a folder where the file system can do that. */
-    private static void sync(Path folder) {
-        try (FileChannel entry = FileChannel.open(folder, StandardOpenOption.READ)) {
-            entry.force(true);
-        } catch (IOException unsupported) {
-            return;
-        }
-    }
-
-    private static void delete(Path path) throws IOException {
-        if (!Files.exists(path)) {
-            return;
-        }
-        List<Path> entries;
-        try (Stream<Path> walk = Files.walk(path)) {
-            entries = walk.sorted(Comparator.reverseOrder()).toList();
-        }
-        for (Path entry : entries) {
-            Files.deleteIfExists(entry);
+            Folders.delete(going);
         }
     }
 }
