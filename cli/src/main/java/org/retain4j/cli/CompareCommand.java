@@ -7,12 +7,17 @@ import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneId;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.compare.Comparison;
 import org.retain4j.cli.compare.ComparisonOptions;
 import org.retain4j.cli.compare.ComparisonProgress;
+import org.retain4j.cli.recipe.Recipe;
+import org.retain4j.cli.recipe.RecipeResult;
+import org.retain4j.cli.recipe.RecipeRun;
 import org.retain4j.cli.usage.UsageException;
+import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.evaluation.report.ComparisonResult;
 import org.retain4j.evaluation.report.TextTable;
@@ -20,6 +25,7 @@ import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** Compares mitigation methods at one budget and writes tables and plots. */
@@ -32,6 +38,7 @@ import picocli.CommandLine.Spec;
             ""
         },
         optionListHeading = "Options:%n",
+        parameterListHeading = "Arguments:%n",
         sortOptions = false,
         exitCodeListHeading = "%nExit codes:%n",
         exitCodeList = {"0:done", "1:failed", "2:wrong usage, nothing was started"},
@@ -44,7 +51,8 @@ import picocli.CommandLine.Spec;
             "  retain4j compare",
             "  retain4j compare --methods plain,ewc:0.3,replay --seeds 5",
             "  retain4j compare --model SmolLM2-135M --learn law.txt --retain wiki.txt --out runs/law",
-            "  retain4j compare --steps 20 --seeds 1 --json > results.json"
+            "  retain4j compare --steps 20 --seeds 1 --json > results.json",
+            "  retain4j compare recipe.yaml"
         })
 final class CompareCommand implements Callable<Integer> {
 
@@ -60,6 +68,21 @@ final class CompareCommand implements Callable<Integer> {
     private final Path defaultParent;
 
     @Spec private @Nullable CommandSpec spec;
+
+    @Parameters(
+            index = "0",
+            arity = "0..1",
+            paramLabel = "RECIPE.yaml",
+            description =
+                    "A comparison on data and tasks of your own, see docs/compare.md; goes on where"
+                            + " it was when it is started again. Without it, two texts are compared.")
+    private @Nullable String recipe;
+
+    @Option(
+            names = "--set",
+            paramLabel = "KEY=VALUE",
+            description = "Sets a key of the recipe in place of what the file says.")
+    private List<String> changes = List.of();
 
     @Option(
             names = "--model",
@@ -140,6 +163,12 @@ final class CompareCommand implements Callable<Integer> {
             return ExitCode.OK;
         }
         OffsetDateTime started = OffsetDateTime.now(ZoneId.systemDefault());
+        if (recipe != null) {
+            return runRecipe(Inputs.path("RECIPE.yaml", recipe), started);
+        }
+        if (!changes.isEmpty()) {
+            throw new UsageException("--set changes keys of a RECIPE.yaml, give its file");
+        }
         List<String> chosen = MethodChoice.parse(methods);
         Path learnFile = learn == null ? null : Inputs.path("--learn", learn);
         Path retainFile = retain == null ? null : Inputs.path("--retain", retain);
@@ -154,6 +183,47 @@ final class CompareCommand implements Callable<Integer> {
                             result, Provenance.of(commandLine(), options, inputs, started, result));
             report(result, folder, files);
         }
+        return ExitCode.OK;
+    }
+
+    private int runRecipe(Path file, OffsetDateTime started) throws IOException {
+        for (String option :
+                List.of(
+                        "--model",
+                        "--learn",
+                        "--retain",
+                        "--methods",
+                        "--seeds",
+                        "--steps",
+                        "--out")) {
+            if (Objects.requireNonNull(spec)
+                    .commandLine()
+                    .getParseResult()
+                    .hasMatchedOption(option)) {
+                throw new UsageException(
+                        option
+                                + " does not go with a recipe, which says it itself; change a key"
+                                + " with --set");
+            }
+        }
+        Recipe read = Recipe.read(file, changes);
+        RecipeResult result;
+        try (LazyProgress progress = new LazyProgress(console)) {
+            result =
+                    new RecipeRun(
+                                    read,
+                                    model ->
+                                            model.equals(Pretrained.EMBEDDED)
+                                                    ? null
+                                                    : ModelOptions.locate(console, model),
+                                    Provenance.of(commandLine(), started),
+                                    progress)
+                            .run();
+        }
+        Path results = read.folder().resolve("results.json");
+        String text = RunFolder.JSON.writeValueAsString(result) + "\n";
+        AtomicFile.write(results, text);
+        console.result(json ? text : result.table() + "\nwrote " + results + "\n");
         return ExitCode.OK;
     }
 

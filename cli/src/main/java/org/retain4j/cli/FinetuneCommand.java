@@ -8,7 +8,6 @@ import java.time.ZoneId;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
-import org.retain4j.cli.train.FineTuning;
 import org.retain4j.cli.train.FinetuneRun;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.model.Pretrained;
@@ -108,7 +107,7 @@ final class FinetuneCommand implements Callable<Integer> {
                                 ? null
                                 : RunFolder.create("output_dir", run.folder());
                 FinetuneRun.Prepared prepared = prepare(run);
-                Progress progress = new Progress(console)) {
+                LazyProgress progress = new LazyProgress(console)) {
             console.note(prepared.introduction());
             List<String> results =
                     prepared.train(checkpoint, Provenance.of(commandLine(), started), progress);
@@ -123,38 +122,6 @@ final class FinetuneCommand implements Callable<Integer> {
         String model = run.model();
         Path path = model.equals(Pretrained.EMBEDDED) ? null : ModelOptions.locate(console, model);
         return run.prepare(path, console::note);
-    }
-
-    /** Shows a bar while training goes on. */
-    private static final class Progress implements FineTuning.Display, AutoCloseable {
-        private final Console console;
-        private @Nullable ProgressDisplay bar;
-
-        Progress(Console console) {
-            this.console = console;
-        }
-
-        @Override
-        public void update(long done, long total, String what) {
-            if (bar == null) {
-                bar = ProgressDisplay.start(console);
-            }
-            bar.update(done, total, what);
-        }
-
-        @Override
-        public void note(String line) {
-            close();
-            console.note(line);
-        }
-
-        @Override
-        public void close() {
-            if (bar != null) {
-                bar.close();
-                bar = null;
-            }
-        }
     }
 
     private List<String> commandLine() {

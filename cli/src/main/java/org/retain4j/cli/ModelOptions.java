@@ -92,34 +92,17 @@ final class ModelOptions {
     /** Finds a model, with the progress of a download on the console. */
     static Path locate(Console console, String model) throws IOException {
         Inputs.path("--model", model);
-        try (Download download = new Download(console)) {
-            return Pretrained.locate(model, download);
+        try (LazyProgress display = new LazyProgress(console)) {
+            return Pretrained.locate(model, new Download(display));
         }
     }
 
-    /** Shows a download once there is one. */
-    private static final class Download implements DownloadListener, AutoCloseable {
-        private final Console console;
-        private @Nullable ProgressDisplay display;
-
-        Download(Console console) {
-            this.console = console;
-        }
-
+    /** Shows downloads. */
+    private record Download(LazyProgress display) implements DownloadListener {
         @Override
-        public synchronized void progress(Progress progress) {
-            if (display == null) {
-                display = ProgressDisplay.start(console);
-            }
+        public void progress(Progress progress) {
             display.update(
                     progress.done(), Math.max(progress.done(), progress.size()), progress.file());
-        }
-
-        @Override
-        public synchronized void close() {
-            if (display != null) {
-                display.close();
-            }
         }
     }
 }

@@ -91,8 +91,9 @@ class CommandLineTest {
                 "compare --seds=3 | retain4j compare: unknown option --seds; did you mean --seeds?",
                 "compare --zzzzzz | retain4j compare: unknown option --zzzzzz",
                 "doctor --jsn | retain4j doctor: unknown option --jsn; did you mean --json?",
-                "compare ewc | retain4j compare: unexpected argument \"ewc\"",
-                "compare @file | retain4j compare: unexpected argument \"@file\"",
+                "compare ewc | ewc does not exist, give a YAML file",
+                "doctor ewc | retain4j doctor: unexpected argument \"ewc\"",
+                "doctor @file | retain4j doctor: unexpected argument \"@file\"",
                 "compare --seeds | --seeds needs a value, --seeds N",
                 "compare --seeds 1 --seeds 2 | --seeds is given twice, give it once",
                 "compare --seeds three | --seeds must be a whole number, at most 2147483647, is"

@@ -72,16 +72,22 @@ public final class LossGradient {
      * @param divisor what the token weights are divided by: their sum for a mean, 1 for a sum
      */
     public Result of(List<TrainRow> rows, double divisor) {
-        return of(rows, divisor, List.of(), null);
+        return of(rows, divisor, StoredLoss.counted(rows), List.of(), null);
     }
 
     /**
      * Computes loss and gradients of rows.
      *
+     * @param storedDivisor positions that the loss towards stored scores is the mean over
      * @param noise added to their embeddings, or none
      * @param dropoutSeed seed of the dropout of adapters; null for none
      */
-    Result of(List<TrainRow> rows, double divisor, List<Tensor> noise, @Nullable Long dropoutSeed) {
+    Result of(
+            List<TrainRow> rows,
+            double divisor,
+            int storedDivisor,
+            List<Tensor> noise,
+            @Nullable Long dropoutSeed) {
         TokenBatch batch =
                 TokenBatch.packed(
                         rows.stream().map(TrainRow::ids).toList(),
@@ -100,7 +106,13 @@ public final class LossGradient {
                 weights[at] = counted ? (float) (row.weights()[next] / divisor) : 0;
             }
         }
-        return of(batch, targets, weights, noise, dropoutSeed);
+        try (Scope scope = Scope.open()) {
+            List<StoredLoss> stored =
+                    StoredLoss.of(rows, batch.tokens(), storedDivisor, model.device());
+            Result result = of(batch, targets, weights, stored, noise, dropoutSeed);
+            scope.passOut(result.gradients());
+            return result;
+        }
     }
 
     /**
@@ -111,13 +123,14 @@ public final class LossGradient {
      * @param weights share of each position in the loss
      */
     public Result of(TokenBatch batch, long[] targets, float[] weights) {
-        return of(batch, targets, weights, List.of(), null);
+        return of(batch, targets, weights, List.of(), List.of(), null);
     }
 
     private Result of(
             TokenBatch batch,
             long[] targets,
             float[] weights,
+            List<StoredLoss> stored,
             List<Tensor> noise,
             @Nullable Long dropoutSeed) {
         try (Scope scope = Scope.open()) {
@@ -141,6 +154,7 @@ public final class LossGradient {
                             teachers,
                             Tensor.of(targets, targets.length).to(model.device()),
                             Tensor.of(weights, weights.length).to(model.device()),
+                            stored,
                             headIsTrained);
             enter(PhaseTimes.Phase.BACKWARD);
             List<Tensor> gradients =

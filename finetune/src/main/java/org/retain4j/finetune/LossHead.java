@@ -70,12 +70,14 @@ final class LossHead {
      * @param targets the token after each position, negative where there is none, {@code [rows ·
      *     tokens]}
      * @param weights share of each position in the loss, of the same length
+     * @param stored losses towards stored scores
      */
     Result compute(
             Scorer student,
             List<Scorer> teachers,
             Tensor targets,
             Tensor weights,
+            List<StoredLoss> stored,
             boolean headIsTrained) {
         long positions = targets.elements();
         double cap = student.model().spec().logitSoftCap();
@@ -99,7 +101,7 @@ final class LossHead {
                     // the objective may turn the scores into the gradient in place
                     Tensor slope = cap > 0 ? Kernels.call("cap_slope", logits, cap) : null;
                     Objective.InPlace fused =
-                            distillations.isEmpty()
+                            distillations.isEmpty() && stored.isEmpty()
                                     ? objective.inPlace(logits, target, share)
                                     : null;
                     Tensor gradient;
@@ -113,6 +115,9 @@ final class LossHead {
                         for (int d = 0; d < distillations.size(); d++) {
                             Tensor scores = others.get(d).logits(start, length);
                             distillation += distillations.get(d).accumulate(piece, scores).item();
+                        }
+                        for (StoredLoss one : stored) {
+                            distillation += one.accumulate(logits, gradient, start, length);
                         }
                     }
                     Kernels.call(

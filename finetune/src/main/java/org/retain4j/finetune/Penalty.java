@@ -14,6 +14,11 @@ public interface Penalty extends Stateful {
 
     /** How a penalty enters the step. */
     enum Mode {
+        /**
+         * Part of the loss: counted in it, and its gradient is there before anything sees the
+         * gradient of the task.
+         */
+        LOSS,
         /** Its gradient joins the loss's before clipping. */
         GRADIENT,
         /** It moves the parameters after the optimizer step, by lr times its gradient. */
@@ -31,11 +36,30 @@ public interface Penalty extends Stateful {
     /** Returns the value of the penalty now. */
     double value(List<Parameter> parameters);
 
+    /**
+     * Returns how far the parameters were from their anchor when the value was last asked for, the
+     * Euclidean norm; 0 when there is no such thing.
+     */
+    default double drift() {
+        return 0;
+    }
+
+    /**
+     * Returns what may go wrong in a run with a peak learning rate, in one sentence, or nothing;
+     * asked for once, after the start.
+     */
+    default String warning(double learningRate) {
+        return "";
+    }
+
     /** Sees the gradient of the task loss of a step, before anything is added to it. */
     default void observeTaskGradient(List<Parameter> parameters, List<Tensor> gradients) {}
 
+    /** Sees the parameters at the end of a step, after all that moves them. */
+    default void observeUpdate(List<Parameter> parameters) {}
+
     /**
-     * Adds the gradient; called in mode {@link Mode#GRADIENT}.
+     * Adds the gradient; called in the modes {@link Mode#LOSS} and {@link Mode#GRADIENT}.
      *
      * @return Euclidean norm of what was added
      */

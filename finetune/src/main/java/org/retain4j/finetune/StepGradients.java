@@ -57,7 +57,8 @@ final class StepGradients {
         double firstLoss = loss;
         double firstDistillation = distillation;
         List<Tensor> gradients = compute();
-        addPenaltyGradients(gradients);
+        addPenaltyGradients(gradients, Penalty.Mode.LOSS);
+        addPenaltyGradients(gradients, Penalty.Mode.GRADIENT);
         setup.projections.forEach(projection -> projection.project(parameters, gradients));
         clip(gradients);
         loss = firstLoss;
@@ -66,7 +67,12 @@ final class StepGradients {
     }
 
     List<Tensor> compute() {
-        double total = rows.stream().mapToDouble(TrainRow::totalWeight).sum();
+        double total =
+                rows.stream()
+                        .filter(row -> !row.besides())
+                        .mapToDouble(TrainRow::totalWeight)
+                        .sum();
+        int stored = StoredLoss.counted(rows);
         if (!(total > 0)) {
             throw new TrainingException(
                     "step " + (step + 1) + ": no token of the batch counts; all are masked");
@@ -82,6 +88,7 @@ final class StepGradients {
                             task.of(
                                     rows.subList(first, end),
                                     total,
+                                    stored,
                                     noise(first, end),
                                     dropoutSeed(first));
                     loss += result.loss();
@@ -133,9 +140,9 @@ final class StepGradients {
     }
 
     /** Returns the norm of the penalty gradients over that of the task gradient. */
-    double addPenaltyGradients(List<Tensor> gradients) {
+    double addPenaltyGradients(List<Tensor> gradients, Penalty.Mode mode) {
         List<Penalty> joining = new ArrayList<>(setup.penalties);
-        joining.removeIf(penalty -> penalty.mode() != Penalty.Mode.GRADIENT);
+        joining.removeIf(penalty -> penalty.mode() != mode);
         if (joining.isEmpty()) {
             return 0;
         }

@@ -7,11 +7,14 @@ import java.util.Map;
  *
  * @param step number of the step, from 1
  * @param steps number of steps of the run
- * @param loss task loss in nats a token, weighted mean over the global batch
+ * @param loss task loss in nats a token, weighted mean over the global batch, with the penalties of
+ *     the mode LOSS
  * @param distillation sum of the distillation losses, with their strengths
  * @param penalty sum of the penalties before the step, with their strengths
  * @param penaltyGradientShare sum of the norms of the penalty gradients over that of the task; 0
- *     without penalties in gradient mode
+ *     without penalties that join the gradient
+ * @param drift largest distance of the parameters from an anchor before the step, Euclidean norm; 0
+ *     without penalties
  * @param gradientNorm Euclidean norm of the whole gradient before clipping
  * @param learningRate learning rate of the step
  * @param newTokens tokens of new data seen so far
@@ -30,6 +33,7 @@ public record StepReport(
         double distillation,
         double penalty,
         double penaltyGradientShare,
+        double drift,
         double gradientNorm,
         double learningRate,
         long newTokens,

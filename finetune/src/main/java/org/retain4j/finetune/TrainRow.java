@@ -3,6 +3,7 @@ package org.retain4j.finetune;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One sequence to train on.
@@ -15,8 +16,17 @@ import java.util.List;
  * @param replayed whether the row is old data, mixed in against forgetting
  * @param starts where the examples of a packed row begin, ascending from 0; a token sees only its
  *     own example, whose positions count from 0, and nothing predicts an example's first token
+ * @param besides whether its weights stay out of what the loss is divided by: its part of the loss
+ *     comes on top of the mean over the other rows
+ * @param stored scores that the predictions are to stay near; null for none
  */
-public record TrainRow(int[] ids, float[] weights, boolean replayed, int[] starts) {
+public record TrainRow(
+        int[] ids,
+        float[] weights,
+        boolean replayed,
+        int[] starts,
+        boolean besides,
+        @Nullable StoredScores stored) {
 
     /**
      * Creates a row.
@@ -48,11 +58,23 @@ public record TrainRow(int[] ids, float[] weights, boolean replayed, int[] start
                 throw new IllegalArgumentException("nothing predicts the first token of a row");
             }
         }
+        if (stored != null && stored.positions() != ids.length - 1) {
+            throw new IllegalArgumentException(
+                    "a row of "
+                            + ids.length
+                            + " tokens needs stored scores at one place less, not at "
+                            + stored.positions());
+        }
         for (float weight : weights) {
             if (!(weight >= 0) || Float.isInfinite(weight)) {
                 throw new IllegalArgumentException("a token weight is " + weight);
             }
         }
+    }
+
+    /** Creates a row without stored scores whose weights are part of the mean. */
+    public TrainRow(int[] ids, float[] weights, boolean replayed, int[] starts) {
+        this(ids, weights, replayed, starts, false, null);
     }
 
     /** Creates a row of a single example. */
@@ -72,6 +94,10 @@ public record TrainRow(int[] ids, float[] weights, boolean replayed, int[] start
         List<Integer> starts = new ArrayList<>();
         int at = 0;
         for (TrainRow row : examples) {
+            if (row.stored != null || row.besides) {
+                throw new IllegalArgumentException(
+                        "rows with stored scores or a loss of their own are not packed");
+            }
             if (row.replayed != examples.get(0).replayed) {
                 throw new IllegalArgumentException("new and replayed examples share no row");
             }
@@ -99,7 +125,26 @@ public record TrainRow(int[] ids, float[] weights, boolean replayed, int[] start
 
     /** Returns the same row marked as replayed. */
     public TrainRow asReplayed() {
-        return new TrainRow(ids, weights, true, starts);
+        return new TrainRow(ids, weights, true, starts, besides, stored);
+    }
+
+    /** Returns the same row with weights of its own, on top of the mean over the other rows. */
+    public TrainRow besides(float[] own) {
+        return new TrainRow(ids, own, replayed, starts, true, stored);
+    }
+
+    /** Returns the same row with scores that its predictions are to stay near. */
+    public TrainRow near(StoredScores scores) {
+        return new TrainRow(ids, weights, replayed, starts, besides, scores);
+    }
+
+    /** Returns the number of tokens that count. */
+    public int counted() {
+        int counted = 0;
+        for (float weight : weights) {
+            counted += weight > 0 ? 1 : 0;
+        }
+        return counted;
     }
 
     /** Returns the sum of the weights. */

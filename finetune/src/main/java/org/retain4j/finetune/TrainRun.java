@@ -50,12 +50,23 @@ final class TrainRun {
         if (parameters.isEmpty()) {
             throw new TrainingException("no parameter is trainable; check the filter");
         }
+        requireFitting(setup);
         this.diagnosis = new Diagnosis(setup.model, parameters);
         CheckpointOptions saved = setup.checkpoints;
         this.best = saved == null || saved.best() == null ? null : new BestWeights(saved.best());
         if (best != null && setup.evaluations.isEmpty()) {
             throw new TrainingException(
                     "load_best_model_at_end needs an evaluation that tells which weights are best");
+        }
+    }
+
+    /** Refuses methods that would undo one another. */
+    private static void requireFitting(Trainer setup) {
+        long second = setup.wrappers.stream().filter(OptimizerWrapper::takesSecondGradient).count();
+        if (second > 1) {
+            throw new TrainingException(
+                    "two of the methods ask for a second gradient at other weights, of which a step"
+                            + " has one; leave one of them out");
         }
     }
 
@@ -106,7 +117,13 @@ final class TrainRun {
                 }
             }
             parameters.forEach(parameter -> parameter.value().requiresGrad(true));
-            setup.penalties.forEach(penalty -> penalty.start(parameters));
+            for (Penalty penalty : setup.penalties) {
+                penalty.start(parameters);
+                String warning = penalty.warning(options.learningRate());
+                if (!warning.isEmpty()) {
+                    LOG.warn(warning);
+                }
+            }
             if (setup.average != null) {
                 setup.average.start(parameters);
             }
@@ -155,7 +172,7 @@ final class TrainRun {
         Optimizer optimizer = options.optimizer().create(parameters);
         try {
             for (OptimizerWrapper wrapper : setup.wrappers) {
-                optimizer = wrapper.wrap(optimizer, gradients::again);
+                optimizer = wrapper.wrap(optimizer, parameters, gradients::again);
             }
             return optimizer;
         } catch (RuntimeException | Error e) {
@@ -172,10 +189,18 @@ final class TrainRun {
         stepGradients.draw(done);
         enter(Phase.METHODS);
         List<Tensor> gradients = stepGradients.compute();
+        double share = stepGradients.addPenaltyGradients(gradients, Penalty.Mode.LOSS);
         setup.penalties.forEach(penalty -> penalty.observeTaskGradient(parameters, gradients));
-        double penaltyValue =
-                setup.penalties.stream().mapToDouble(penalty -> penalty.value(parameters)).sum();
-        double share = stepGradients.addPenaltyGradients(gradients);
+        double penaltyValue = 0;
+        double inLoss = 0;
+        double drift = 0;
+        for (Penalty penalty : setup.penalties) {
+            double value = penalty.value(parameters);
+            penaltyValue += value;
+            inLoss += penalty.mode() == Penalty.Mode.LOSS ? value : 0;
+            drift = Math.max(drift, penalty.drift());
+        }
+        share += stepGradients.addPenaltyGradients(gradients, Penalty.Mode.GRADIENT);
         setup.projections.forEach(projection -> projection.project(parameters, gradients));
         double norm = stepGradients.clip(gradients);
         boolean projectsUpdates =
@@ -193,10 +218,12 @@ final class TrainRun {
             }
         }
         for (Penalty penalty : setup.penalties) {
-            if (penalty.mode() != Penalty.Mode.GRADIENT) {
+            if (penalty.mode() == Penalty.Mode.DECOUPLED
+                    || penalty.mode() == Penalty.Mode.PROXIMAL) {
                 penalty.afterStep(parameters, learningRate);
             }
         }
+        setup.penalties.forEach(penalty -> penalty.observeUpdate(parameters));
         if (setup.average != null) {
             setup.average.update();
         }
@@ -210,10 +237,11 @@ final class TrainRun {
         return new StepReport(
                 done + 1,
                 options.steps(),
-                stepGradients.loss(),
+                stepGradients.loss() + inLoss,
                 stepGradients.distillation(),
                 penaltyValue,
                 share,
+                drift,
                 norm,
                 learningRate,
                 newTokens,
@@ -330,6 +358,7 @@ final class TrainRun {
                 step.distillation(),
                 step.penalty(),
                 step.penaltyGradientShare(),
+                step.drift(),
                 step.gradientNorm(),
                 step.learningRate(),
                 step.newTokens(),
@@ -363,6 +392,7 @@ final class TrainRun {
         Map<String, Stateful> parts = new LinkedHashMap<>();
         parts.put("objective", setup.objective);
         parts.put("data", setup.source);
+        add(parts, "mixer", setup.mixers);
         add(parts, "distillation", setup.distillations);
         add(parts, "penalty", setup.penalties);
         add(parts, "projection", setup.projections);

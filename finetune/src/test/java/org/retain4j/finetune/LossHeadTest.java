@@ -72,6 +72,7 @@ class LossHeadTest {
                         List.of(),
                         Tensor.of(TARGETS, TARGETS.length),
                         Tensor.of(WEIGHTS, WEIGHTS.length),
+                        List.of(),
                         headIsTrained);
     }
 

@@ -187,7 +187,22 @@ class MonitorTest {
         MetricsLog again = new MetricsLog(file);
         again.onStep(
                 new StepReport(
-                        2, 3, 1, 0, 0, 0, 1, 0.1, 9, 0, 9, 0.5, 9, 0.5, Map.of("eval_loss", 2.5)));
+                        2,
+                        3,
+                        1,
+                        0,
+                        0,
+                        0,
+                        0,
+                        1,
+                        0.1,
+                        9,
+                        0,
+                        9,
+                        0.5,
+                        9,
+                        0.5,
+                        Map.of("eval_loss", 2.5)));
         assertThat(Files.readAllLines(file)).hasSize(2).first().isEqualTo(lines.get(0));
         assertThat(Files.readAllLines(file).get(1)).contains("\"eval_loss\":2.5");
     }
@@ -255,7 +270,9 @@ class MonitorTest {
                 file,
                 "{\"step\":1,\"seconds\":2.0}\n{\"step\":4,\"seconds\":3.0}\n{\"step\":6,\"se");
         new TimingsLog(file)
-                .onStep(new StepReport(4, 8, 1, 0, 0, 0, 1, 0.1, 9, 0, 9, 0.5, 30, 1.5, Map.of()));
+                .onStep(
+                        new StepReport(
+                                4, 8, 1, 0, 0, 0, 0, 1, 0.1, 9, 0, 9, 0.5, 30, 1.5, Map.of()));
         assertThat(Files.readAllLines(file))
                 .containsExactly(
                         "{\"step\":1,\"seconds\":2.0}",

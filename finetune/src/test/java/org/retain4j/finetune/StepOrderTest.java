@@ -262,7 +262,7 @@ class StepOrderTest {
     }
 
     private OptimizerWrapper wrapper(String name, boolean again) {
-        return (inner, gradients) ->
+        return (inner, parameters, gradients) ->
                 new Watched(
                         inner,
                         name,
@@ -274,7 +274,8 @@ class StepOrderTest {
     }
 
     private OptimizerWrapper watching(TwiceWatcher watcher) {
-        return (inner, again) -> new Watched(inner, "w", list -> watcher.see(list, again));
+        return (inner, parameters, again) ->
+                new Watched(inner, "w", list -> watcher.see(list, again));
     }
 
     private interface Watcher {

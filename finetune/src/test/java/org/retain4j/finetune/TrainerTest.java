@@ -254,7 +254,7 @@ class TrainerTest {
     void aWrapperThatFailsLeavesNothingBehind() {
         long before = Scope.liveTensors();
         OptimizerWrapper failing =
-                (inner, gradients) -> {
+                (inner, parameters, gradients) -> {
                     throw new IllegalStateException("no");
                 };
         assertThatThrownBy(() -> Trainer.of(base, ROWS).options(options(1)).with(failing).run())

@@ -38,7 +38,14 @@ public record KlToBase(
         /** KL(base ‖ tuned): cover all that the base model considers possible. */
         FORWARD,
         /** KL(tuned ‖ base): predict only what the base model considers possible. */
-        REVERSE
+        REVERSE,
+        /** Jensen-Shannon divergence: half of each towards their mean, bounded by ln 2. */
+        JSD,
+        /**
+         * exp(r) - 1 - r with r = log p_base - log p at the token of the data: an estimate of the
+         * reverse divergence that needs no other token.
+         */
+        K3
     }
 
     /**
@@ -102,12 +109,42 @@ public record KlToBase(
 
     @Override
     public Tensor accumulate(LogitChunk chunk, Tensor teacherLogits) {
-        return Kernels.call(
-                direction == Direction.FORWARD ? "kl_forward_into" : "kl_reverse_into",
-                chunk.logits(),
-                teacherLogits,
-                chunk.gradient(),
-                chunk.weights().mul(beta),
-                temperature);
+        Tensor weights = chunk.weights().mul(beta);
+        return switch (direction) {
+            case FORWARD ->
+                    Kernels.call(
+                            "kl_forward_into",
+                            chunk.logits(),
+                            teacherLogits,
+                            chunk.gradient(),
+                            weights,
+                            temperature);
+            case REVERSE ->
+                    Kernels.call(
+                            "kl_reverse_into",
+                            chunk.logits(),
+                            teacherLogits,
+                            chunk.gradient(),
+                            weights,
+                            temperature);
+            case JSD ->
+                    Kernels.call(
+                            "jsd_into",
+                            chunk.logits(),
+                            teacherLogits,
+                            chunk.gradient(),
+                            weights,
+                            temperature,
+                            0.5);
+            case K3 ->
+                    Kernels.call(
+                            "k3_into",
+                            chunk.logits(),
+                            teacherLogits,
+                            chunk.targets(),
+                            chunk.gradient(),
+                            weights,
+                            temperature);
+        };
     }
 }

@@ -2,25 +2,26 @@ package org.retain4j.regularization;
 
 import java.util.List;
 import org.retain4j.core.nn.Parameter;
-import org.retain4j.core.tensor.Tensor;
-import org.retain4j.finetune.Penalty;
-import org.retain4j.finetune.StateDict;
+import org.retain4j.finetune.optim.NamePattern;
 
 /**
  * L2-SP, a spring from every parameter to its value before training: L + λ Σ (θ - θ*)² (Li,
  * Grandvalet and Davoine 2018, arXiv:1802.01483).
  *
- * <p>Needs no old data. Costs one float32 copy of the parameters and about 2 % of the time of a
- * step. The paper's term for new parameters (β Σ w²) does not apply here, because fine-tuning adds
- * none. Use without weight decay, which pulls to 0 instead. Not safe for concurrent use.
+ * <p>The paper's second term β Σ w² for parameters that training adds, such as a new head, is on
+ * for the parameters that are named as new. Needs no old data. Costs one float32 copy of the
+ * parameters and about 2 % of the time of a step. Use without weight decay, which pulls to 0
+ * instead. Not safe for concurrent use.
  */
-public final class L2Sp implements Penalty, AutoCloseable {
+public final class L2Sp extends AnchoredPenalty {
 
     /** Default strength. */
     public static final double DEFAULT_LAMBDA = 0.3;
 
-    private final Mode mode;
-    private final Anchor anchor;
+    private final Anchor old = new Anchor();
+    private List<NamePattern> added = List.of();
+    private double beta;
+    private List<Anchor> terms = List.of(old);
 
     /** Creates the penalty of this strength, its gradient joining that of the loss. */
     public L2Sp(double lambda) {
@@ -34,54 +35,51 @@ public final class L2Sp implements Penalty, AutoCloseable {
      * @param mode how it enters the step
      */
     public L2Sp(double lambda, Mode mode) {
-        this.mode = mode;
-        this.anchor = new Anchor(mode, lambda);
+        super(mode, lambda);
+    }
+
+    /**
+     * Creates the penalty with new parameters, which are pulled to 0.
+     *
+     * @param lambda λ, positive
+     * @param beta β, 0 or more
+     * @param added patterns of the new parameters, see {@link NamePattern}
+     */
+    public static L2Sp withNew(double lambda, Mode mode, double beta, List<String> added) {
+        if (!(lambda > 0) || !(beta >= 0) || Double.isInfinite(beta)) {
+            throw new IllegalArgumentException(
+                    "lambda must be positive and beta 0 or more, are " + lambda + " and " + beta);
+        }
+        L2Sp penalty = new L2Sp(lambda, mode);
+        penalty.beta = beta;
+        penalty.added = added.stream().map(NamePattern::of).toList();
+        penalty.terms = List.of(penalty.old, new Anchor().toZero(beta / lambda));
+        return penalty;
+    }
+
+    private boolean isNew(Parameter parameter) {
+        return added.stream().anyMatch(pattern -> pattern.matches(parameter.name()));
     }
 
     @Override
-    public Mode mode() {
-        return mode;
+    List<Anchor> terms() {
+        return terms;
     }
 
     @Override
-    public void start(List<Parameter> parameters) {
-        anchor.start(parameters, List.of());
+    void begin(List<Parameter> parameters, boolean resumed) {
+        List<Parameter> known = parameters.stream().filter(p -> holds(p) && !isNew(p)).toList();
+        if (!resumed) {
+            old.take(known);
+        }
+        old.bind(parameters, p -> holds(p) && !isNew(p));
+        if (terms.size() > 1) {
+            terms.get(1).bind(parameters, p -> holds(p) && isNew(p));
+        }
     }
 
     @Override
-    public double value(List<Parameter> parameters) {
-        return anchor.value(parameters);
-    }
-
-    @Override
-    public double addGradient(List<Parameter> parameters, List<Tensor> gradients) {
-        return anchor.addGradient(parameters, gradients);
-    }
-
-    @Override
-    public void afterStep(List<Parameter> parameters, double learningRate) {
-        anchor.afterStep(parameters, learningRate);
-    }
-
-    @Override
-    public StateDict save() {
-        return anchor.save();
-    }
-
-    @Override
-    public void load(StateDict state) {
-        anchor.load(state);
-    }
-
-    /** Returns name and settings. */
-    @Override
-    public String toString() {
-        return "L2Sp" + anchor;
-    }
-
-    /** Frees the copy of the parameters. */
-    @Override
-    public void close() {
-        anchor.close();
+    String settings() {
+        return super.settings() + (added.isEmpty() ? "" : ", beta=" + beta + ", new=" + added);
     }
 }

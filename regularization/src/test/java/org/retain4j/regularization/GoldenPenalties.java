@@ -24,14 +24,14 @@ import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.TrainRow;
 
 /** The fixtures of golden/penalties; see the README there. */
-final class GoldenPenalties {
+public final class GoldenPenalties {
 
     private static final Path FOLDER = Path.of("src/test/resources/golden/penalties");
 
     private GoldenPenalties() {}
 
     /** Returns θ₀. */
-    static CausalLm model() throws IOException {
+    public static CausalLm model() throws IOException {
         CausalLm model =
                 CausalLm.random(
                         ModelConfig.read(FOLDER.resolve("model/config.json")),
@@ -43,7 +43,7 @@ final class GoldenPenalties {
     }
 
     /** Sets all weights of a model to those of a file. */
-    static void moveTo(CausalLm model, String file) throws IOException {
+    public static void moveTo(CausalLm model, String file) throws IOException {
         Map<String, double[]> weights = arrays(file);
         try (Scope scope = Scope.open()) {
             for (Parameter parameter : model.parameters()) {
@@ -53,7 +53,7 @@ final class GoldenPenalties {
         }
     }
 
-    static Map<String, double[]> arrays(String file) throws IOException {
+    public static Map<String, double[]> arrays(String file) throws IOException {
         Map<String, double[]> arrays = new LinkedHashMap<>();
         try (SafetensorsFile tensors = SafetensorsFile.open(FOLDER.resolve(file))) {
             for (TensorInfo info : tensors.tensors().values()) {
@@ -73,7 +73,7 @@ final class GoldenPenalties {
     }
 
     /** Returns importances of a file, as float32. */
-    static Importance importance(String file, CausalLm model) throws IOException {
+    public static Importance importance(String file, CausalLm model) throws IOException {
         Map<String, double[]> arrays = arrays(file);
         Map<String, Tensor> tensors = new LinkedHashMap<>();
         try (Scope scope = Scope.open()) {
@@ -87,12 +87,12 @@ final class GoldenPenalties {
         }
     }
 
-    static JsonNode expected() throws IOException {
+    public static JsonNode expected() throws IOException {
         return new ObjectMapper().readTree(FOLDER.resolve("expected.json").toFile());
     }
 
     /** Returns the single sequences A. */
-    static List<TrainRow> sequences() throws IOException {
+    public static List<TrainRow> sequences() throws IOException {
         List<TrainRow> rows = new ArrayList<>();
         for (JsonNode sequence : batches().get("A")) {
             int length = sequence.get("input_ids").size();
@@ -102,8 +102,12 @@ final class GoldenPenalties {
     }
 
     /** Returns one of the batches B without its padding. */
-    static List<TrainRow> batch(int index) throws IOException {
-        JsonNode batch = batches().get("B").get(index);
+    public static List<TrainRow> batch(int index) throws IOException {
+        return batch("B", index);
+    }
+
+    private static List<TrainRow> batch(String task, int index) throws IOException {
+        JsonNode batch = batches().get(task).get(index);
         List<TrainRow> rows = new ArrayList<>();
         for (int r = 0; r < batch.get("input_ids").size(); r++) {
             int length = 0;
@@ -116,11 +120,15 @@ final class GoldenPenalties {
     }
 
     /** Returns the batches B one after another, again and again. */
-    static BatchSource batchSource() throws IOException {
+    public static BatchSource batchSource() throws IOException {
+        return source("B");
+    }
+
+    private static BatchSource source(String task) throws IOException {
         List<TrainRow> all = new ArrayList<>();
-        int batches = batches().get("B").size();
+        int batches = batches().get(task).size();
         for (int b = 0; b < batches; b++) {
-            all.addAll(batch(b));
+            all.addAll(batch(task, b));
         }
         return (first, count) -> {
             List<TrainRow> rows = new ArrayList<>();
@@ -131,7 +139,12 @@ final class GoldenPenalties {
         };
     }
 
-    static double counted(List<TrainRow> rows) {
+    /** Returns the batches Z one after another, again and again. */
+    public static BatchSource thirdTask() throws IOException {
+        return source("Z");
+    }
+
+    public static double counted(List<TrainRow> rows) {
         return rows.stream().mapToDouble(TrainRow::totalWeight).sum();
     }
 

@@ -9,6 +9,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -29,6 +30,8 @@ import org.retain4j.finetune.TrainOptions;
 import org.retain4j.finetune.TrainRow;
 import org.retain4j.finetune.Trainer;
 import org.retain4j.finetune.optim.AdamW;
+import org.retain4j.finetune.optim.OptimizerFactory;
+import org.retain4j.finetune.optim.Sgd;
 import org.retain4j.finetune.schedule.Schedule;
 
 /** The numbers of golden/penalties; float32 against float64, tolerances as its README says. */
@@ -262,11 +265,14 @@ class PenaltyParityTest {
                     if (key.equals("forward_T1")) {
                         assertClose(
                                 result.gradients(), "kl_forward_T1_grad_f64.safetensors", TIGHT);
+                    } else if (key.equals("reverse_T1")) {
+                        assertClose(
+                                result.gradients(), "kl_reverse_T1_grad_f64.safetensors", TIGHT);
                     }
                 }
             }
         }
-        assertThat(compared).contains("forward_T1", "reverse_T1", "forward_T2");
+        assertThat(compared).contains("forward_T1", "reverse_T1", "forward_T2", "jsd_T1", "k3_T1");
     }
 
     /** Leaves the whole gradient to the distillation. */
@@ -287,27 +293,62 @@ class PenaltyParityTest {
     }
 
     @Test
+    void trainingWithoutPenalty() throws IOException {
+        assertRun(null, "adamw_plain");
+        GoldenPenalties.moveTo(model, "model/model.safetensors");
+        assertSgdRun(null, "sgd_plain");
+    }
+
+    @Test
+    void trainingWithEwcInOtherModes() throws IOException {
+        try (Importance fisher =
+                        GoldenPenalties.importance("fisher_empirical_sum_f64.safetensors", model);
+                Ewc joined = new Ewc(LAMBDA, fisher);
+                Ewc decoupled = new Ewc(LAMBDA / 100, fisher, Penalty.Mode.DECOUPLED);
+                Ewc proximal = new Ewc(LAMBDA, fisher, Penalty.Mode.PROXIMAL)) {
+            assertSgdRun(joined, "sgd_ewc");
+            GoldenPenalties.moveTo(model, "model/model.safetensors");
+            assertSgdRun(decoupled, "sgd_ewc_decoupled");
+            GoldenPenalties.moveTo(model, "model/model.safetensors");
+            assertRun(proximal, "adamw_ewc_proximal");
+        }
+    }
+
+    @Test
     void trainingWithL2Sp() throws IOException {
         try (L2Sp l2Sp = new L2Sp(0.05)) {
             assertRun(l2Sp, "adamw_l2sp");
         }
     }
 
-    private void assertRun(Penalty penalty, String name) throws IOException {
+    private void assertRun(@Nullable Penalty penalty, String name) throws IOException {
+        assertRun(penalty, name, 0.004, new AdamW.Options(0.9, 0.95, 1e-8, 0.01, true));
+    }
+
+    private void assertSgdRun(@Nullable Penalty penalty, String name) throws IOException {
+        assertRun(penalty, name, 0.05, new Sgd.Options(0.9, 0));
+    }
+
+    private void assertRun(
+            @Nullable Penalty penalty, String name, double rate, OptimizerFactory optimizer)
+            throws IOException {
         JsonNode expected = GoldenPenalties.expected().at("/training/runs/" + name);
         List<StepReport> reports = new ArrayList<>();
-        Trainer.of(model, GoldenPenalties.batchSource())
-                .options(
-                        TrainOptions.defaults()
-                                .withSteps(10)
-                                .withBatch(3, 1)
-                                .withLearningRate(0.004)
-                                .withSchedule(Schedule.constant())
-                                .withMaxGradNorm(1)
-                                .withOptimizer(new AdamW.Options(0.9, 0.95, 1e-8, 0.01, true)))
-                .with(penalty)
-                .onStep(reports::add)
-                .run();
+        Trainer trainer =
+                Trainer.of(model, GoldenPenalties.batchSource())
+                        .options(
+                                TrainOptions.defaults()
+                                        .withSteps(10)
+                                        .withBatch(3, 1)
+                                        .withLearningRate(rate)
+                                        .withSchedule(Schedule.constant())
+                                        .withMaxGradNorm(1)
+                                        .withOptimizer(optimizer))
+                        .onStep(reports::add);
+        if (penalty != null) {
+            trainer.with(penalty);
+        }
+        trainer.run();
         assertThat(reports).hasSize(10);
         for (int s = 0; s < 10; s++) {
             StepReport report = reports.get(s);

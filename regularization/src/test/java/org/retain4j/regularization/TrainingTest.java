@@ -86,7 +86,8 @@ class TrainingTest {
                     } else {
                         assertThat(held).isPositive().isLessThan(0.97 * free);
                         assertThat(reports.get(7).penalty()).isPositive();
-                        boolean inGradient = mode == Penalty.Mode.GRADIENT;
+                        boolean inGradient =
+                                mode == Penalty.Mode.GRADIENT || mode == Penalty.Mode.LOSS;
                         assertThat(reports.get(7).penaltyGradientShare() > 0).isEqualTo(inGradient);
                     }
                 }

@@ -9,9 +9,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
@@ -60,8 +62,6 @@ public final class FineTuning {
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
     private static final long SHARD = ByteSize.parse("5GB");
-    private static final String RETAIN = "retain";
-    private static final String EVAL = "eval";
     private static final List<String> DATA_OPTIONS =
             List.of(
                     "train",
@@ -88,6 +88,7 @@ public final class FineTuning {
     private final Display display;
     private final List<Evaluation> evaluations = new ArrayList<>();
     private final Map<String, String> files;
+    private @Nullable Finished finished;
 
     /** Prepares a run, and reads its data files once for their hashes. */
     FineTuning(
@@ -107,6 +108,30 @@ public final class FineTuning {
         this.folder = folder;
         this.display = display;
         this.files = hashes();
+    }
+
+    /** Measures a trained model. */
+    @FunctionalInterface
+    public interface Finished {
+        /**
+         * Takes the model at the end of its run; it is closed afterwards.
+         *
+         * @param lora its adapters; null when the weights themselves were trained
+         * @param result tokens and steps of the run
+         * @param measured losses on eval and retain
+         */
+        void measure(
+                CausalLm model,
+                @Nullable Lora lora,
+                TrainResult result,
+                Map<String, Double> measured)
+                throws IOException;
+    }
+
+    /** Hands the trained model over in place of saving it; an adapter is saved all the same. */
+    FineTuning measuredBy(Finished value) {
+        finished = value;
+        return this;
     }
 
     /** Returns the folder of the final model of a run. */
@@ -150,7 +175,14 @@ public final class FineTuning {
                         new SampleChange(
                                 samples.prompts().get(i).shown(), before.get(i), after.get(i)));
             }
-            save(model, lora);
+            if (finished == null) {
+                save(model, lora);
+            } else {
+                if (lora != null) {
+                    lora.save(folder.resolve("adapter"));
+                }
+                finished.measure(model, lora, result, measured);
+            }
             List<String> results = results(result, measured, (System.nanoTime() - started) / 1e9);
             write(results, result, measured, changes, provenance);
             for (SampleChange change : changes) {
@@ -224,10 +256,10 @@ public final class FineTuning {
             trainer.freeze(config.parameters.frozen.toArray(String[]::new));
         }
         if (!data.eval().isEmpty()) {
-            evaluations.add(new HeldOutLoss(EVAL, data.eval(), config.evalBatchSize));
+            evaluations.add(new HeldOutLoss(RunConfig.EVAL, data.eval(), config.evalBatchSize));
         }
         if (!data.retain().isEmpty()) {
-            evaluations.add(new HeldOutLoss(RETAIN, data.retain(), config.evalBatchSize));
+            evaluations.add(new HeldOutLoss(RunConfig.RETAIN, data.retain(), config.evalBatchSize));
         }
         evaluations.forEach(trainer::evaluate);
         if (config.earlyStoppingPatience != null) {
@@ -239,7 +271,7 @@ public final class FineTuning {
                             config.earlyStoppingThreshold));
         }
         if (config.maxRetainRise != null) {
-            trainer.stopWhen(new StopAbove(RETAIN + "_rise", config.maxRetainRise));
+            trainer.stopWhen(new StopAbove(RunConfig.RETAIN + "_rise", config.maxRetainRise));
         }
         return trainer;
     }
@@ -256,25 +288,11 @@ public final class FineTuning {
                 : options;
     }
 
-    /** Returns the hash of every file that is trained on, by its path. */
+    /** Returns the hash of every file that decides the course of the run, by its path. */
     private Map<String, String> hashes() throws IOException {
-        Map<String, List<DataSpec>> parts = new LinkedHashMap<>();
-        parts.put("train", config.train);
-        if (config.replay != null) {
-            parts.put("replay.data", config.replay.data);
-        }
-        if (config.regularization.ewc != null) {
-            parts.put("regularization.ewc.data", config.regularization.ewc.data);
-        }
-        Map<String, String> hashes = new LinkedHashMap<>();
-        for (Map.Entry<String, List<DataSpec>> part : parts.entrySet()) {
-            for (DataSpec spec : part.getValue()) {
-                for (Path file : encoding.reader(part.getKey(), spec).files()) {
-                    hashes.put(file.toString(), Sha256.of(file));
-                }
-            }
-        }
-        return hashes;
+        Set<String> keys = new LinkedHashSet<>(config.dataParts().keySet());
+        keys.removeAll(List.of(RunConfig.EVAL, RunConfig.RETAIN));
+        return TrainingData.hashes(config, encoding, keys);
     }
 
     /** Returns what tells the training rows from others: the files' contents and the options. */
@@ -323,7 +341,7 @@ public final class FineTuning {
         if (!result.stopped().isEmpty()) {
             results.add("Stopped early: " + result.stopped() + ".");
         }
-        for (String name : List.of(EVAL, RETAIN)) {
+        for (String name : List.of(RunConfig.EVAL, RunConfig.RETAIN)) {
             Double loss = measured.get(name + "_loss");
             Double rise = measured.get(name + "_rise");
             if (loss != null && rise != null) {
@@ -331,11 +349,11 @@ public final class FineTuning {
                         String.format(
                                 Locale.ROOT,
                                 "%s: loss %.4f before, %.4f after (%+.4f nats a token%s).",
-                                name.equals(EVAL) ? "Held-out task" : "Old knowledge",
+                                name.equals(RunConfig.EVAL) ? "Held-out task" : "Old knowledge",
                                 loss - rise,
                                 loss,
                                 rise,
-                                name.equals(RETAIN) && rise > 0 ? ", forgotten" : ""));
+                                name.equals(RunConfig.RETAIN) && rise > 0 ? ", forgotten" : ""));
             }
         }
         result.saveErrors().forEach(error -> results.add("Not saved: " + error + "."));
@@ -370,7 +388,7 @@ public final class FineTuning {
                         messages,
                         RunHistory.read(
                                 folder.resolve("metrics.jsonl"), folder.resolve("timings.jsonl")),
-                        data.retain().isEmpty() ? List.of() : List.of(RETAIN),
+                        data.retain().isEmpty() ? List.of() : List.of(RunConfig.RETAIN),
                         changes,
                         settings(),
                         provenance),

@@ -1,6 +1,7 @@
 package org.retain4j.cli.train;
 
 import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -12,6 +13,11 @@ import java.util.Map;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
+import org.retain4j.core.io.Sha256;
+import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.model.Pretrained;
+import org.retain4j.core.tensor.Device;
+import org.retain4j.core.tensor.Precision;
 
 /** A fine-tuning run as a YAML file describes it, with all settings checked. */
 public final class FinetuneRun {
@@ -33,7 +39,19 @@ public final class FinetuneRun {
      * @throws UsageException on every mistake that can be seen without model and data
      */
     public static FinetuneRun read(Path file, List<String> changes) throws IOException {
-        RunConfig config = RunFile.read(file, changes);
+        return of(RunFile.read(file, changes));
+    }
+
+    /**
+     * Takes the keys of a run from memory; otherwise as {@link #read}.
+     *
+     * @param origin what messages name as their place
+     */
+    public static FinetuneRun of(String origin, ObjectNode keys) {
+        return of(RunFile.of(origin, keys));
+    }
+
+    private static FinetuneRun of(RunConfig config) {
         TrainingPlan.check(config);
         try {
             return new FinetuneRun(config, Path.of(config.outputDir));
@@ -60,6 +78,29 @@ public final class FinetuneRun {
     /** Returns the folder of the run. */
     public Path folder() {
         return folder;
+    }
+
+    /** Returns all settings by key. */
+    public ObjectNode settings() {
+        return RunFile.YAML.valueToTree(config);
+    }
+
+    /** Returns what says which data the run reads, equal for runs that read the same. */
+    public String dataSettings() {
+        return config.model + config.chatTemplate + RunFile.YAML.valueToTree(config.dataParts());
+    }
+
+    /**
+     * Loads the model as it is before training.
+     *
+     * @param model where it lies; null for the embedded one
+     */
+    public CausalLm load(@Nullable Path model) throws IOException {
+        Device device = TrainingPlan.device(config);
+        Precision precision = TrainingPlan.precision(config, device);
+        return model == null
+                ? Pretrained.load(config.model, device, precision)
+                : Pretrained.load(model, device, precision);
     }
 
     /**
@@ -135,6 +176,13 @@ public final class FinetuneRun {
             return text.append("first example:\n").append(data.firstExample()).toString();
         }
 
+        /** Returns a hash of all files that the run reads besides the model. */
+        public String dataHash() throws IOException {
+            Map<String, String> hashes =
+                    TrainingData.hashes(config, encoding, config.dataParts().keySet());
+            return Sha256.of(hashes.values().toString().getBytes(StandardCharsets.UTF_8));
+        }
+
         /** Returns the resolved settings as YAML, and the {@link #introduction}. */
         public String description() throws JsonProcessingException {
             return RunFile.YAML.writeValueAsString(config) + "---\n" + introduction() + "\n";
@@ -153,6 +201,23 @@ public final class FinetuneRun {
                 FineTuning.Display display)
                 throws IOException {
             return new FineTuning(config, base, data, encoding, plan, folder, display)
+                    .run(checkpoint, provenance);
+        }
+
+        /**
+         * Trains, and lets the result be measured in place of saving it; an adapter is saved.
+         *
+         * @param checkpoint where to go on; null to start
+         * @param finished gets the trained model
+         */
+        public void measure(
+                @Nullable Path checkpoint,
+                Map<String, Object> provenance,
+                FineTuning.Display display,
+                FineTuning.Finished finished)
+                throws IOException {
+            new FineTuning(config, base, data, encoding, plan, folder, display)
+                    .measuredBy(finished)
                     .run(checkpoint, provenance);
         }
 

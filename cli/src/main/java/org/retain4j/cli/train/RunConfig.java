@@ -25,6 +25,10 @@ import org.retain4j.finetune.data.Truncation;
 @JsonAutoDetect(fieldVisibility = Visibility.ANY)
 final class RunConfig {
 
+    static final String TRAIN = "train";
+    static final String EVAL = "eval";
+    static final String RETAIN = "retain";
+
     @JsonProperty(required = true)
     @JsonPropertyDescription(
             "Model folder, GGUF file, name on the Hugging Face hub, or embedded:stories260K.")
@@ -243,6 +247,22 @@ final class RunConfig {
 
     @JsonPropertyDescription("Old data mixed into the new.")
     @Nullable ReplaySection replay;
+
+    /** Returns all data that the run reads, by key. */
+    Map<String, List<DataSpec>> dataParts() {
+        Map<String, List<DataSpec>> parts = new LinkedHashMap<>();
+        parts.put(TRAIN, train);
+        parts.put(EVAL, eval);
+        parts.put(RETAIN, retain);
+        parts.put("lora_init_data", loraInitData);
+        if (replay != null) {
+            parts.put("replay.data", replay.data);
+        }
+        if (regularization.ewc != null) {
+            parts.put("regularization.ewc.data", regularization.ewc.data);
+        }
+        return parts;
+    }
 
     /** How the learning rate goes over the run. */
     enum SchedulerType {

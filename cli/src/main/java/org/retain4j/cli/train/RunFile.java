@@ -33,12 +33,17 @@ import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.DidYouMean;
 import org.retain4j.cli.usage.UsageException;
 
-/** Reads a run.yaml with changes from the command line, and names every mistake by its line. */
-final class RunFile {
+/**
+ * Reads a YAML file such as a run.yaml with changes from the command line, and names every mistake
+ * by its line. Stateless and thread-safe.
+ */
+public final class RunFile {
 
     private static final long LARGEST = 4 << 20;
+    private static final List<String> REQUIRED = List.of("model", "output_dir", "train");
 
-    static final YAMLMapper YAML =
+    /** Reads and writes settings in YAML. */
+    public static final YAMLMapper YAML =
             YAMLMapper.builder(
                             YAMLFactory.builder()
                                     .enable(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
@@ -56,11 +61,14 @@ final class RunFile {
     private final String origin;
     private final Map<String, Integer> lines;
     private final List<String> set;
+    private final List<String> required;
 
-    private RunFile(String origin, Map<String, Integer> lines, List<String> set) {
+    private RunFile(
+            String origin, Map<String, Integer> lines, List<String> set, List<String> required) {
         this.origin = origin;
         this.lines = lines;
         this.set = set;
+        this.required = required;
     }
 
     /**
@@ -72,31 +80,64 @@ final class RunFile {
      * @throws UsageException on every mistake; the message has file, line and key
      */
     static RunConfig read(Path file, List<String> changes) throws IOException {
+        return read(file, changes, RunConfig.class, REQUIRED);
+    }
+
+    /**
+     * Reads settings of another kind; otherwise as {@link #read(Path, List)}.
+     *
+     * @param type class with a field for every key
+     * @param required keys that must have a value
+     */
+    public static <T> T read(Path file, List<String> changes, Class<T> type, List<String> required)
+            throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new UsageException(
                     file
                             + (Files.exists(file) ? " is not a file" : " does not exist")
-                            + ", give a run.yaml");
+                            + ", give a YAML file");
         }
         if (Files.size(file) > LARGEST) {
-            throw new UsageException(file + " is larger than 4 MB, a run.yaml is not");
+            throw new UsageException(file + " is larger than 4 MB, such a file is not");
         }
-        return parse(file.toString(), Files.readString(file), changes);
+        return parse(file.toString(), Files.readString(file), changes, type, required);
     }
 
     /** Reads a text; otherwise as {@link #read}. */
     static RunConfig parse(String origin, String text, List<String> changes) {
+        return parse(origin, text, changes, RunConfig.class, REQUIRED);
+    }
+
+    /**
+     * Reads a run from keys that are in memory.
+     *
+     * @param origin what messages name as their place
+     */
+    static RunConfig of(String origin, ObjectNode keys) {
+        try {
+            return new RunFile(origin, Map.of(), List.of(), REQUIRED).bind(keys, RunConfig.class);
+        } catch (JsonProcessingException e) {
+            throw new UsageException(origin + ": " + brief(e));
+        }
+    }
+
+    private static <T> T parse(
+            String origin,
+            String text,
+            List<String> changes,
+            Class<T> type,
+            List<String> required) {
         try {
             Map<String, Integer> lines = lines(origin, text);
             JsonNode root = YAML.readTree(text);
             if (!(root instanceof ObjectNode object)) {
-                throw new UsageException(origin + " holds no keys, expected model: and others");
+                throw new UsageException(origin + " holds no keys, expected keys and values");
             }
             List<String> set = new ArrayList<>();
             for (String change : changes) {
                 set.add(apply(object, change));
             }
-            return new RunFile(origin, lines, set).bind(object);
+            return new RunFile(origin, lines, set, required).bind(object, type);
         } catch (JsonProcessingException e) {
             throw new UsageException(place(origin, e.getLocation()) + ": " + brief(e));
         } catch (IOException e) {
@@ -104,10 +145,10 @@ final class RunFile {
         }
     }
 
-    private RunConfig bind(ObjectNode root) throws JsonProcessingException {
+    private <T> T bind(ObjectNode root, Class<T> type) throws JsonProcessingException {
         try {
-            RunConfig config = YAML.treeToValue(root, RunConfig.class);
-            for (String key : List.of("model", "output_dir", "train")) {
+            T config = YAML.treeToValue(root, type);
+            for (String key : required) {
                 if (!root.hasNonNull(key)) {
                     throw new UsageException(origin + ": " + key + " is missing");
                 }
@@ -224,7 +265,7 @@ final class RunFile {
         return lines;
     }
 
-    private static String apply(ObjectNode root, String change) throws IOException {
+    private static String apply(ObjectNode root, String change) {
         int equals = change.indexOf('=');
         if (equals < 1) {
             throw new UsageException(
@@ -238,6 +279,22 @@ final class RunFile {
         } catch (JsonProcessingException e) {
             throw new UsageException("--set " + key + ": the value is no YAML: " + brief(e));
         }
+        try {
+            set(root, key, value);
+        } catch (UsageException e) {
+            throw new UsageException("--set " + e.getMessage());
+        }
+        return key;
+    }
+
+    /**
+     * Sets a key.
+     *
+     * @param key with points for what is inside sections
+     * @param value null sets the key back to its default
+     * @throws UsageException if the key leads into a value or past the end of a list
+     */
+    public static void set(ObjectNode root, String key, JsonNode value) {
         String[] parts = key.split("\\.", -1);
         JsonNode node = root;
         for (int i = 0; i < parts.length; i++) {
@@ -246,12 +303,7 @@ final class RunFile {
                 int index = parts[i].matches("\\d{1,6}") ? Integer.parseInt(parts[i]) : -1;
                 if (index < 0 || index >= array.size()) {
                     throw new UsageException(
-                            "--set "
-                                    + key
-                                    + ": "
-                                    + parts[i]
-                                    + " is no place of a list of "
-                                    + array.size());
+                            key + ": " + parts[i] + " is no place of a list of " + array.size());
                 }
                 if (last) {
                     array.set(index, value);
@@ -267,11 +319,9 @@ final class RunFile {
                     node = next == null || next.isNull() ? object.putObject(parts[i]) : next;
                 }
             } else {
-                throw new UsageException(
-                        "--set " + key + ": " + parts[i - 1] + " is a value, not a section");
+                throw new UsageException(key + ": " + parts[i - 1] + " is a value, not a section");
             }
         }
-        return key;
     }
 
     private static String place(String origin, @Nullable JsonLocation location) {

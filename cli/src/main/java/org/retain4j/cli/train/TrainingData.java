@@ -3,11 +3,15 @@ package org.retain4j.cli.train;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
 import org.retain4j.cli.usage.UsageException;
+import org.retain4j.core.io.Sha256;
 import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.TrainRow;
 import org.retain4j.finetune.data.DataException;
@@ -44,6 +48,7 @@ record TrainingData(
         List<String> summary,
         long skipped) {
 
+    private static final List<DataSpec> NO_DATA = List.of();
     private static final int FIRST = 3;
     private static final int TOLD = 10;
 
@@ -106,6 +111,26 @@ record TrainingData(
                 throw new UsageException(key + ": " + e.getMessage());
             }
         }
+    }
+
+    /**
+     * Returns the hash of every file of some keys, by its path, and of the chat template when the
+     * run has one of its own.
+     */
+    static Map<String, String> hashes(RunConfig config, Encoding encoding, Set<String> keys)
+            throws IOException {
+        Map<String, String> hashes = new LinkedHashMap<>();
+        for (Map.Entry<String, List<DataSpec>> part : config.dataParts().entrySet()) {
+            for (DataSpec spec : keys.contains(part.getKey()) ? part.getValue() : NO_DATA) {
+                for (Path file : encoding.reader(part.getKey(), spec).files()) {
+                    hashes.put(file.toString(), Sha256.of(file));
+                }
+            }
+        }
+        if (config.chatTemplate != null) {
+            hashes.put(config.chatTemplate, Sha256.of(Path.of(config.chatTemplate)));
+        }
+        return hashes;
     }
 
     /**

@@ -17,18 +17,30 @@ import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
 
-/** Tensors of states in safetensors files, bit for bit. */
-final class StateTensors {
+/**
+ * Tensors of states in safetensors files, bit for bit. Stateless; safe for all threads as far as
+ * the tensors are.
+ */
+public final class StateTensors {
 
     private static final int PART = 4 << 20;
 
     private StateTensors() {}
 
     static void write(Path file, Map<String, Tensor> tensors) throws IOException {
+        write(file, tensors, Map.of("format", "pt"));
+    }
+
+    /**
+     * Writes tensors, under a temporary name first.
+     *
+     * @param metadata texts in the head of the file
+     */
+    public static void write(Path file, Map<String, Tensor> tensors, Map<String, String> metadata)
+            throws IOException {
         List<TensorSpec> specs = new ArrayList<>();
         tensors.forEach((name, t) -> specs.add(TensorSpec.of(name, t.dtype(), t.shape())));
-        try (SafetensorsWriter writer =
-                SafetensorsWriter.create(file, specs, Map.of("format", "pt"))) {
+        try (SafetensorsWriter writer = SafetensorsWriter.create(file, specs, metadata)) {
             for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
                 try (Scope scope = Scope.open()) {
                     Tensor value = entry.getValue().detach().to(Device.CPU).contiguous();
@@ -60,7 +72,7 @@ final class StateTensors {
     }
 
     /** Returns one tensor on the CPU, in the caller's scope. */
-    static Tensor read(TensorSource file, TensorInfo info) throws IOException {
+    public static Tensor read(TensorSource file, TensorInfo info) throws IOException {
         long[] shape = info.shape().stream().mapToLong(Long::longValue).toArray();
         Tensor value = Tensor.empty(info.dtype(), Device.CPU, shape);
         int width = info.dtype().bytes();

@@ -29,6 +29,7 @@ public final class MetricsLog implements StepListener {
                     "distillation",
                     "penalty",
                     "penalty_gradient_share",
+                    "drift",
                     GRADIENT_NORM,
                     LEARNING_RATE,
                     "new_tokens",
@@ -53,6 +54,7 @@ public final class MetricsLog implements StepListener {
         line.put("distillation", report.distillation());
         line.put("penalty", report.penalty());
         line.put("penalty_gradient_share", report.penaltyGradientShare());
+        line.put("drift", report.drift());
         line.put(GRADIENT_NORM, report.gradientNorm());
         line.put(LEARNING_RATE, report.learningRate());
         line.put("new_tokens", report.newTokens());

@@ -20,7 +20,18 @@ final class KernelArchive {
 
     /** One resource file a theme, under {@code kernels/}. */
     static final List<String> THEMES =
-            List.of("basic", "autograd", "decoder", "loss", "optim", "lists", "generate", "lora");
+            List.of(
+                    "basic",
+                    "autograd",
+                    "decoder",
+                    "loss",
+                    "optim",
+                    "lists",
+                    "generate",
+                    "lora",
+                    "regularization",
+                    "projection",
+                    "replay");
 
     private static final String CLASS_HEADER =
             """
