@@ -115,8 +115,8 @@ final class CompareCommand implements Callable<Integer> {
             hideParamSyntax = true,
             description =
                     "Methods to compare, separated by commas; a strength follows a colon, as in"
-                            + " ewc:0.3, lora:64. Default: those that train all weights. \"all\" adds the"
-                            + " adapters, \"help\" lists them.")
+                            + " ewc:0.3, lora:64. Default: seven, one of each kind. \"all\" takes all,"
+                            + " \"help\" lists them.")
     private List<String> methods = List.of();
 
     @Option(names = "--list-methods", description = "List the methods and exit.")

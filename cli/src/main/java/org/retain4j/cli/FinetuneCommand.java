@@ -1,5 +1,6 @@
 package org.retain4j.cli;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -8,8 +9,11 @@ import java.time.ZoneId;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.recipe.SequenceResult;
+import org.retain4j.cli.recipe.SequenceRun;
 import org.retain4j.cli.train.FinetuneRun;
 import org.retain4j.cli.usage.UsageException;
+import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.model.Pretrained;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -39,7 +43,10 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  retain4j finetune run.yaml --dry-run",
             "  retain4j finetune run.yaml --set learning_rate=1e-4 --set output_dir=runs/b",
-            "  retain4j finetune run.yaml --resume"
+            "  retain4j finetune run.yaml --resume",
+            "",
+            "A file with run: and tasks: is a sequence of tasks, see docs/finetune.md; it goes on"
+                    + " where it was when it is started again."
         })
 final class FinetuneCommand implements Callable<Integer> {
 
@@ -91,7 +98,11 @@ final class FinetuneCommand implements Callable<Integer> {
             throw new UsageException("RUN.yaml is missing, give the file of the run");
         }
         OffsetDateTime started = OffsetDateTime.now(ZoneId.systemDefault());
-        FinetuneRun run = FinetuneRun.read(Inputs.path("RUN.yaml", file), changes);
+        Path path = Inputs.path("RUN.yaml", file);
+        if (isSequence(path)) {
+            return runSequence(path, started);
+        }
+        FinetuneRun run = FinetuneRun.read(path, changes);
         if (dryRun) {
             try (FinetuneRun.Prepared prepared = prepare(run)) {
                 console.result(prepared.description());
@@ -118,10 +129,36 @@ final class FinetuneCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
+    private static boolean isSequence(Path path) throws IOException {
+        try {
+            return SequenceRun.isSequence(path);
+        } catch (JsonProcessingException broken) {
+            // the reader of a run says what is wrong, with the line
+            return false;
+        }
+    }
+
+    private int runSequence(Path path, OffsetDateTime started) throws IOException {
+        if (dryRun) {
+            throw new UsageException("--dry-run shows a single run; this file has tasks");
+        }
+        SequenceRun sequence = SequenceRun.read(path, changes);
+        SequenceResult result;
+        try (LazyProgress progress = new LazyProgress(console)) {
+            result = sequence.run(this::locate, Provenance.of(commandLine(), started), progress);
+        }
+        Path results = sequence.folder().resolve("results.json");
+        AtomicFile.write(results, RunFolder.JSON.writeValueAsString(result) + "\n");
+        console.result(result.table() + "\nwrote " + results + "\n");
+        return ExitCode.OK;
+    }
+
+    private @Nullable Path locate(String model) throws IOException {
+        return model.equals(Pretrained.EMBEDDED) ? null : ModelOptions.locate(console, model);
+    }
+
     private FinetuneRun.Prepared prepare(FinetuneRun run) throws IOException {
-        String model = run.model();
-        Path path = model.equals(Pretrained.EMBEDDED) ? null : ModelOptions.locate(console, model);
-        return run.prepare(path, console::note);
+        return run.prepare(locate(run.model()), console::note);
     }
 
     private List<String> commandLine() {

@@ -4,7 +4,6 @@ import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Set;
-import java.util.stream.Collectors;
 import org.retain4j.cli.compare.MethodInfo;
 import org.retain4j.cli.compare.Methods;
 import org.retain4j.cli.usage.DidYouMean;
@@ -61,30 +60,28 @@ final class MethodChoice {
         return List.copyOf(chosen);
     }
 
-    /** Returns the list of methods as text, one paragraph a method. */
+    /** Returns the list of methods as text: a line each, by kind. */
     static String table() {
         List<MethodInfo> known = Methods.all();
         int width = known.stream().mapToInt(m -> m.name().length()).max().orElse(0) + 2;
-        String indent = " ".repeat(width);
-        return known.stream()
-                .map(
-                        m ->
-                                m.name()
-                                        + " ".repeat(width - m.name().length())
-                                        + m.title()
-                                        + paragraph(indent, m.paper())
-                                        + paragraph(
-                                                indent,
-                                                m.options().isEmpty()
-                                                        ? ""
-                                                        : "strength: " + m.options())
-                                        + paragraph(
-                                                indent,
-                                                m.needsOldData() ? "reads the old text" : ""))
-                .collect(Collectors.joining("\n", "", "\n"));
-    }
-
-    private static String paragraph(String indent, String text) {
-        return text.isBlank() ? "" : "\n" + indent + text;
+        StringBuilder text = new StringBuilder();
+        for (MethodInfo.Group group : MethodInfo.Group.values()) {
+            text.append(group.title()).append(":\n");
+            for (MethodInfo method : known) {
+                if (method.group() == group) {
+                    text.append("  ")
+                            .append(method.name())
+                            .append(" ".repeat(width - method.name().length()))
+                            .append(method.title())
+                            .append(method.options().isEmpty() ? "" : "; ")
+                            .append(method.options())
+                            .append(method.needsOldData() ? "; reads the old text" : "")
+                            .append(" (")
+                            .append(method.paper())
+                            .append(")\n");
+                }
+            }
+        }
+        return text.toString();
     }
 }

@@ -172,11 +172,9 @@ class CompareCommandTest {
         assertThat(run.err()).isEmpty();
         for (MethodInfo method : Methods.all()) {
             assertThat(run.out())
-                    .containsPattern("(?m)^" + method.name() + " +\\Q" + method.title() + "\\E$")
-                    .contains("  " + method.paper() + "\n");
-            if (!method.options().isEmpty()) {
-                assertThat(run.out()).contains("  strength: " + method.options() + "\n");
-            }
+                    .containsPattern(
+                            "(?m)^  " + method.name() + " +\\Q" + method.title() + "\\E.*\\(.+\\)$")
+                    .contains(method.group().title() + ":\n", method.paper(), method.options());
         }
         assertThat(Invocation.of("compare", "--methods", "help")).isEqualTo(run);
     }

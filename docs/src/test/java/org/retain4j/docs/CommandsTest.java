@@ -64,6 +64,19 @@ class CommandsTest {
                 words.addAll(List.of("--set", "max_steps=2"));
             }
         }
+        if (words.contains("recipe.yaml")) {
+            recipe();
+            for (String change : List.of("seeds=[1]", "run.max_steps=2", "choose.max_steps=1")) {
+                words.addAll(List.of("--set", change));
+            }
+        }
+        if (words.contains("sequence.yaml")) {
+            recipe();
+            Path guide = Guides.ROOT.resolve("docs/finetune.md");
+            List<List<String>> yaml = Guides.fences(Files.readString(guide), "yaml");
+            Files.write(temp.resolve("sequence.yaml"), yaml.get(1));
+            words.addAll(List.of("--set", "run.max_steps=2"));
+        }
         Path model = Guides.ROOT.resolve("core/src/test/resources/golden/models/llama");
         copy(model, Files.createDirectory(temp.resolve("folder")));
         Files.writeString(
@@ -79,10 +92,29 @@ class CommandsTest {
         assertThat(ended).as(command).isTrue();
         assertThat(process.exitValue()).as(Files.readString(log)).isZero();
         assertThat(log).isNotEmptyFile();
-        if (words.contains("compare") && measures) {
+        if (words.contains("compare") && measures && !words.contains("recipe.yaml")) {
             assertThat(out.resolve("results.json")).isNotEmptyFile();
             assertThat(out.resolve("report.html")).isNotEmptyFile();
             assertThat(out.resolve("run.json")).isNotEmptyFile();
+        }
+    }
+
+    /** Writes the recipe.yaml of the guide, its tasks and the texts that they name. */
+    private void recipe() throws IOException {
+        if (!Files.exists(temp.resolve("plays.txt"))) {
+            run();
+        }
+        Path guide = Guides.ROOT.resolve("docs/compare.md");
+        List<List<String>> yaml = Guides.fences(Files.readString(guide), "yaml");
+        Files.write(temp.resolve("recipe.yaml"), yaml.get(0));
+        Files.copy(temp.resolve("stories.txt"), temp.resolve("old.txt"));
+        for (String task : List.of("stories", "plays")) {
+            String text = String.join("\n", yaml.get(1)).replace("stories", task);
+            Files.writeString(temp.resolve(task + ".yaml"), text);
+            String first = Files.readString(temp.resolve(task + ".txt")).substring(0, 300);
+            Files.writeString(
+                    temp.resolve(task + ".jsonl"),
+                    "{\"text\": \"" + first.replaceAll("[\"\\\\\\s]+", " ") + "\"}\n");
         }
     }
 

@@ -150,6 +150,20 @@ public final class Importance implements AutoCloseable {
         sequences += other.sequences;
     }
 
+    /**
+     * Adds a share of earlier importances, F ← F + γ F_earlier, as online EWC does from task to
+     * task.
+     *
+     * @throws IllegalArgumentException if the other is of other parameters
+     */
+    public void addEarlier(Importance earlier, double gamma) {
+        List<Tensor> own = List.copyOf(byName.values());
+        List<Tensor> more = byName.keySet().stream().map(earlier::of).toList();
+        try (Scope adding = Scope.open()) {
+            Kernels.call("list_add_", own, more, gamma);
+        }
+    }
+
     /** Returns the number of sequences that this is the mean over. */
     public long sequences() {
         return sequences;

@@ -127,10 +127,8 @@ public final class Comparison {
             long start,
             ExecutorService pool,
             int workers) {
-        List<Method> trained =
-                methods.stream().filter(m -> !m.info().name().equals(Methods.WISE_FT)).toList();
-        List<Method> averages =
-                methods.stream().filter(m -> m.info().name().equals(Methods.WISE_FT)).toList();
+        List<Method> trained = methods.stream().filter(m -> m.afterwards() == null).toList();
+        List<Method> averages = methods.stream().filter(m -> m.afterwards() != null).toList();
         long trialSteps = Math.max(1, options.steps() / TRIAL_PART);
         total =
                 trained.size()

@@ -2,6 +2,7 @@ package org.retain4j.cli.compare;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import org.retain4j.core.generate.Generator;
 import org.retain4j.core.generate.Sampling;
 import org.retain4j.core.model.CausalLm;
@@ -18,7 +19,6 @@ import org.retain4j.finetune.Trainer;
 import org.retain4j.finetune.TrainingException;
 import org.retain4j.finetune.data.TextBlocks;
 import org.retain4j.finetune.schedule.Schedule;
-import org.retain4j.regularization.WiseFt;
 
 /**
  * The data and settings that all runs of a comparison share, and the runs themselves.
@@ -204,7 +204,7 @@ final class Experiment {
             for (Method average : averages) {
                 long averaging = System.nanoTime();
                 try (CausalLm mixed = model.copy()) {
-                    new WiseFt(average.strength()).apply(mixed, base);
+                    Objects.requireNonNull(average.afterwards()).apply(mixed, base);
                     // an average has no course of its own, only an end
                     CurveRecorder end = new CurveRecorder(seed, false);
                     end.loss = curve.loss;

@@ -3,6 +3,7 @@ package org.retain4j.cli.compare;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.Trainer;
@@ -16,6 +17,8 @@ import org.retain4j.finetune.Trainer;
  * @param strength the strength; 0 for a method that has none
  * @param options what goes into the results
  * @param attachment plugs the method into a run
+ * @param afterwards changes the weights of a run of plain fine-tuning when it is over; null for a
+ *     method that trains
  */
 record Method(
         MethodInfo info,
@@ -23,7 +26,13 @@ record Method(
         String title,
         double strength,
         Map<String, Object> options,
-        Attachment attachment) {
+        Attachment attachment,
+        @Nullable Afterwards afterwards) {
+
+    /** Changes a tuned model. */
+    interface Afterwards {
+        void apply(CausalLm tuned, CausalLm base);
+    }
 
     /** Plugs a method into a trainer. */
     interface Attachment {

@@ -6,18 +6,33 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.compare.MethodInfo.Group;
+import org.retain4j.finetune.StoredScores;
+import org.retain4j.finetune.Trainer;
 import org.retain4j.lora.Lora;
 import org.retain4j.lora.LoraConfig;
 import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.Importance;
+import org.retain4j.regularization.ImportanceEstimator;
 import org.retain4j.regularization.KlToBase;
 import org.retain4j.regularization.L2Sp;
+import org.retain4j.regularization.Mas;
 import org.retain4j.regularization.WiseFt;
+import org.retain4j.regularization.optimizer.HalfFineTuning;
+import org.retain4j.regularization.optimizer.Lisa;
+import org.retain4j.regularization.optimizer.MoFo;
+import org.retain4j.regularization.optimizer.Sam;
+import org.retain4j.regularization.projection.AGem;
+import org.retain4j.regularization.projection.Gpm;
+import org.retain4j.regularization.weights.ModelSoup;
 import org.retain4j.replay.ExperienceReplay;
+import org.retain4j.replay.LossWeightReplay;
 import org.retain4j.replay.SelfGenerated;
+import org.retain4j.replay.dark.DarkReplay;
+import org.retain4j.replay.dark.TopScores;
 
 /** The methods that a comparison knows. */
 public final class Methods {
@@ -33,94 +48,87 @@ public final class Methods {
     /** As many for adapters, whose few weights start at 0 and want more. */
     private static final List<Double> ADAPTER_RATES = List.of(3e-3, 1e-2, 3e-2);
 
-    private static final Set<String> ADAPTERS = Set.of("lora", "rslora", "dora");
+    private static final List<String> USUAL =
+            List.of(PLAIN, "l2sp", "ewc", "replay", "self-replay", "kl", WISE_FT);
+
+    private static final int ROWS_A_STEP = Experiment.BATCH_SIZE;
     private static final int LORA_RANK = 8;
     private static final int LORA_MOST = 64;
     private static final double LORA_ALPHA = 16;
     private static final int FISHER_SEQUENCES = 64;
     private static final int MAX_SELF_SAMPLES = 256;
+    private static final int DARK_ROWS = 64;
 
     private static final Map<String, Entry> ENTRIES = new LinkedHashMap<>();
 
+    private static final Range FROM_ZERO = new Range(0, Double.MAX_VALUE);
+    private static final Range SHARE = new Range(0, Math.nextDown(1.0));
+    private static final Range FRACTION = new Range(0, 1);
+    private static final Range POSITIVE = new Range(1e-12, Double.MAX_VALUE);
+
     static {
-        add(
-                new MethodInfo(
-                        PLAIN,
-                        "plain fine-tuning",
-                        "no mitigation; AdamW, Loshchilov and Hutter 2019, arXiv:1711.05101",
-                        "",
-                        false),
+        train(
+                PLAIN,
+                "plain fine-tuning",
+                Group.REFERENCE,
+                "no mitigation; AdamW, Loshchilov and Hutter 2019, arXiv:1711.05101",
+                "",
                 0,
-                0,
-                0,
+                FROM_ZERO,
                 strength -> (trainer, run) -> {});
-        add(
-                new MethodInfo(
-                        "l2sp",
-                        "L2-SP",
-                        "Li, Grandvalet and Davoine 2018, arXiv:1802.01483",
-                        "lambda, 0 or more; default " + L2Sp.DEFAULT_LAMBDA,
-                        false),
+        train(
+                "l2sp",
+                "L2-SP",
+                Group.PENALTY,
+                "Li, Grandvalet and Davoine 2018, arXiv:1802.01483",
+                "lambda, 0 or more",
                 L2Sp.DEFAULT_LAMBDA,
-                0,
-                Double.MAX_VALUE,
-                lambda -> (trainer, run) -> trainer.with(run.own(new L2Sp(lambda))));
-        add(
-                new MethodInfo(
-                        "ewc",
-                        "EWC",
-                        "Kirkpatrick et al. 2017, arXiv:1612.00796",
-                        "lambda, 0 or more; default " + Ewc.DEFAULT_LAMBDA,
-                        true),
+                FROM_ZERO,
+                lambda -> (trainer, run) -> trainer.penalize(run.own(new L2Sp(lambda))));
+        old(
+                "ewc",
+                "EWC",
+                Group.PENALTY,
+                "Kirkpatrick et al. 2017, arXiv:1612.00796",
+                "lambda, 0 or more",
                 Ewc.DEFAULT_LAMBDA,
-                0,
-                Double.MAX_VALUE,
-                Methods::ewc);
-        add(
-                new MethodInfo(
-                        "replay",
-                        "replay",
-                        "Rolnick et al. 2019, arXiv:1811.11682",
-                        "share of old rows, below 1; default " + ExperienceReplay.DEFAULT_RATIO,
-                        true),
+                FROM_ZERO,
+                lambda -> weighted(lambda, Fisher.Labels.SAMPLED));
+        old(
+                "replay",
+                "replay",
+                Group.REPLAY,
+                "Rolnick et al. 2019, arXiv:1811.11682",
+                "share of old rows, below 1",
                 ExperienceReplay.DEFAULT_RATIO,
-                0,
-                Math.nextDown(1.0),
-                ratio -> (trainer, run) -> trainer.with(new ExperienceReplay(run.old(), ratio)));
-        add(
-                new MethodInfo(
-                        "self-replay",
-                        "self-replay",
-                        "Robins 1995, doi:10.1080/09540099550039318; LAMOL, arXiv:1909.03329",
-                        "share of generated rows, below 1; default "
-                                + ExperienceReplay.DEFAULT_RATIO,
-                        false),
+                SHARE,
+                ratio -> (trainer, run) -> trainer.mix(new ExperienceReplay(run.old(), ratio)));
+        train(
+                "self-replay",
+                "self-replay",
+                Group.REPLAY,
+                "Robins 1995, doi:10.1080/09540099550039318; LAMOL, arXiv:1909.03329",
+                "share of generated rows, below 1",
                 ExperienceReplay.DEFAULT_RATIO,
-                0,
-                Math.nextDown(1.0),
+                SHARE,
                 Methods::selfReplay);
-        add(
-                new MethodInfo(
-                        "kl",
-                        "KL to base",
-                        "learning without forgetting, Li and Hoiem 2016, arXiv:1606.09282",
-                        "beta, 0 or more; default " + KlToBase.DEFAULT_BETA,
-                        false),
+        train(
+                "kl",
+                "KL to base",
+                Group.DISTILLATION,
+                "learning without forgetting, Li and Hoiem 2016, arXiv:1606.09282",
+                "beta, 0 or more",
                 KlToBase.DEFAULT_BETA,
-                0,
-                Double.MAX_VALUE,
-                Methods::kl);
-        add(
-                new MethodInfo(
-                        WISE_FT,
-                        "WiSE-FT",
-                        "Wortsman et al. 2022, arXiv:2109.01903",
-                        "alpha, share of the tuned model, 0 to 1; default " + WiseFt.DEFAULT_ALPHA,
-                        false),
+                FROM_ZERO,
+                beta -> kl(beta, KlToBase.Direction.FORWARD));
+        after(
+                WISE_FT,
+                "WiSE-FT",
+                "Wortsman et al. 2022, arXiv:2109.01903",
+                "alpha, share of the tuned model, 0 to 1",
                 WiseFt.DEFAULT_ALPHA,
-                0,
-                1,
-                alpha -> (trainer, run) -> {});
+                FRACTION,
+                alpha -> (tuned, base) -> new WiseFt(alpha).apply(tuned, base));
         lora("lora", "LoRA", "Hu et al. 2021, arXiv:2106.09685", config -> config);
         lora(
                 "rslora",
@@ -128,6 +136,133 @@ public final class Methods {
                 "Kalajdzievski 2023, arXiv:2312.03732",
                 config -> config.rslora(true));
         lora("dora", "DoRA", "Liu et al. 2024, arXiv:2402.09353", config -> config.dora(true));
+        old(
+                "empirical-ewc",
+                "EWC, empirical Fisher",
+                Group.PENALTY,
+                "Kunstner et al. 2019, arXiv:1905.12558",
+                "lambda, 0 or more",
+                Ewc.DEFAULT_LAMBDA,
+                FROM_ZERO,
+                lambda -> weighted(lambda, Fisher.Labels.EMPIRICAL));
+        old(
+                "mas",
+                "MAS",
+                Group.PENALTY,
+                "Aljundi et al. 2018, arXiv:1711.09601",
+                "lambda, 0 or more",
+                Ewc.DEFAULT_LAMBDA,
+                FROM_ZERO,
+                Methods::mas);
+        train(
+                "kl-reverse",
+                "reverse KL to base",
+                Group.DISTILLATION,
+                "Li and Hoiem 2016, arXiv:1606.09282, the other direction",
+                "beta, 0 or more",
+                KlToBase.DEFAULT_BETA,
+                FROM_ZERO,
+                beta -> kl(beta, KlToBase.Direction.REVERSE));
+        train(
+                "jsd",
+                "JSD to base",
+                Group.DISTILLATION,
+                "Lin 1991, doi:10.1109/18.61115; Agarwal et al. 2024, arXiv:2306.13649",
+                "beta, 0 or more",
+                KlToBase.DEFAULT_BETA,
+                FROM_ZERO,
+                beta -> kl(beta, KlToBase.Direction.JSD));
+        old(
+                "added-replay",
+                "added replay",
+                Group.REPLAY,
+                "Rolnick et al. 2019, arXiv:1811.11682, old rows on top",
+                "weight of the old loss, 0 or more",
+                0.3,
+                FROM_ZERO,
+                Methods::addedReplay);
+        old(
+                "dark-replay",
+                "dark replay",
+                Group.REPLAY,
+                "DER, Buzzega et al. 2020, arXiv:2004.07211, with scores of the base",
+                "alpha, 0 or more",
+                0.3,
+                FROM_ZERO,
+                Methods::darkReplay);
+        old(
+                "agem",
+                "A-GEM",
+                Group.PROJECTION,
+                "Chaudhry et al. 2019, arXiv:1812.00420",
+                "rows of old data a step, 1 to 64",
+                4,
+                new Range(1, 64),
+                rows ->
+                        (trainer, run) -> {
+                            run.addOverhead(run.rows() * run.length() / ROWS_A_STEP * (long) rows);
+                            trainer.project(
+                                    run.own(new AGem(run.model(), run.old(), (int) rows, true)));
+                        });
+        old(
+                "gpm",
+                "GPM",
+                Group.PROJECTION,
+                "Saha, Garg and Roy 2021, arXiv:2103.09762",
+                "share of the inputs that is protected, above 0 to 1",
+                Gpm.DEFAULT_SHARE,
+                new Range(1e-12, 1),
+                Methods::gpm);
+        train(
+                "sam",
+                "SAM",
+                Group.OPTIMIZER,
+                "Foret et al. 2021, arXiv:2010.01412",
+                "rho, positive",
+                Sam.DEFAULT_RHO,
+                POSITIVE,
+                rho ->
+                        (trainer, run) -> {
+                            run.addOverhead(run.rows() * run.length());
+                            trainer.wrap(new Sam(rho));
+                        });
+        train(
+                "mofo",
+                "MoFO",
+                Group.OPTIMIZER,
+                "Chen et al. 2024, arXiv:2407.20999",
+                "share of the entries that move, above 0 to 1",
+                MoFo.DEFAULT_SHARE,
+                new Range(1e-12, 1),
+                share -> (trainer, run) -> trainer.wrap(new MoFo(share)));
+        train(
+                "hft",
+                "half fine-tuning",
+                Group.OPTIMIZER,
+                "Hui et al. 2024, arXiv:2404.18466",
+                "steps of a round, 1 or more",
+                20,
+                new Range(1, 1e9),
+                steps ->
+                        (trainer, run) ->
+                                trainer.wrap(new HalfFineTuning((long) steps, run.seed())));
+        train(
+                "lisa",
+                "LISA",
+                Group.OPTIMIZER,
+                "Pan et al. 2024, arXiv:2403.17919",
+                "blocks that move at a time, 1 or more",
+                2,
+                new Range(1, 1000),
+                layers -> (trainer, run) -> trainer.wrap(new Lisa((int) layers, 20, run.seed())));
+        after(
+                "graft",
+                "grafting",
+                "Panigrahi et al. 2023, arXiv:2302.06600, by size",
+                "share of the changes that stay, above 0 to 1",
+                0.1,
+                new Range(1e-12, 1),
+                share -> (tuned, base) -> ModelSoup.graft(tuned, base, share));
     }
 
     private Methods() {}
@@ -136,12 +271,71 @@ public final class Methods {
         Method.Attachment at(double strength);
     }
 
+    private interface Later {
+        Method.Afterwards at(double strength);
+    }
+
+    private record Range(double least, double most) {}
+
     private record Entry(
-            MethodInfo info, double normal, double least, double most, Strength strength) {}
+            MethodInfo info,
+            double normal,
+            Range range,
+            Strength strength,
+            @Nullable Later afterwards) {}
+
+    private static void train(
+            String name,
+            String title,
+            Group group,
+            String paper,
+            String options,
+            double normal,
+            Range range,
+            Strength strength) {
+        add(name, title, group, paper, options, normal, range, false, strength, null);
+    }
+
+    /** Adds a method that reads old data. */
+    private static void old(
+            String name,
+            String title,
+            Group group,
+            String paper,
+            String options,
+            double normal,
+            Range range,
+            Strength strength) {
+        add(name, title, group, paper, options, normal, range, true, strength, null);
+    }
+
+    /** Adds a method that changes the weights of plain fine-tuning afterwards. */
+    private static void after(
+            String name,
+            String title,
+            String paper,
+            String options,
+            double normal,
+            Range range,
+            Later afterwards) {
+        Strength nothing = strength -> (trainer, run) -> {};
+        add(name, title, Group.WEIGHTS, paper, options, normal, range, false, nothing, afterwards);
+    }
 
     private static void add(
-            MethodInfo info, double normal, double least, double most, Strength strength) {
-        ENTRIES.put(info.name(), new Entry(info, normal, least, most, strength));
+            String name,
+            String title,
+            Group group,
+            String paper,
+            String options,
+            double normal,
+            Range range,
+            boolean needsOldData,
+            Strength strength,
+            @Nullable Later afterwards) {
+        String told = options.isEmpty() ? "" : options + "; default " + trimmed(normal);
+        MethodInfo info = new MethodInfo(name, title, group, paper, told, needsOldData);
+        ENTRIES.put(name, new Entry(info, normal, range, strength, afterwards));
     }
 
     /** Returns all methods, plain fine-tuning first. */
@@ -149,14 +343,14 @@ public final class Methods {
         return ENTRIES.values().stream().map(Entry::info).toList();
     }
 
-    /** Returns what a comparison runs unless it is told: all that train the weights themselves. */
+    /** Returns what a comparison runs unless it is told: one of each kind, in two minutes. */
     private static List<String> usual() {
-        return ENTRIES.keySet().stream().filter(name -> !ADAPTERS.contains(name)).toList();
+        return USUAL;
     }
 
     /** Returns the peak learning rates that a method tries. */
     static List<Double> learningRates(Method method) {
-        return ADAPTERS.contains(method.info().name()) ? ADAPTER_RATES : LEARNING_RATES;
+        return method.info().group() == Group.ADAPTER ? ADAPTER_RATES : LEARNING_RATES;
     }
 
     /**
@@ -206,7 +400,7 @@ public final class Methods {
         } catch (NumberFormatException e) {
             strength = Double.NaN;
         }
-        if (!(strength >= entry.least() && strength <= entry.most())) {
+        if (!(strength >= entry.range().least() && strength <= entry.range().most())) {
             throw new IllegalArgumentException(
                     "strength \""
                             + number
@@ -231,15 +425,26 @@ public final class Methods {
             title += " " + symbol(info.name()) + number;
             name += strength == entry.normal() ? "" : ":" + number;
         }
-        return new Method(info, name, title, strength, options, entry.strength().at(strength));
+        Later later = entry.afterwards();
+        return new Method(
+                info,
+                name,
+                title,
+                strength,
+                options,
+                entry.strength().at(strength),
+                later == null ? null : later.at(strength));
     }
 
     private static String symbol(String name) {
         return switch (name) {
-            case "l2sp", "ewc" -> "λ=";
-            case "kl" -> "β=";
-            case WISE_FT -> "α=";
+            case "l2sp", "ewc", "empirical-ewc", "mas" -> "λ=";
+            case "kl", "kl-reverse", "jsd" -> "β=";
+            case WISE_FT, "dark-replay" -> "α=";
             case "lora", "rslora", "dora" -> "r=";
+            case "gpm" -> "ε=";
+            case "agem", "hft", "lisa" -> "n=";
+            case "added-replay" -> "w=";
             default -> "ρ=";
         };
     }
@@ -251,11 +456,14 @@ public final class Methods {
 
     private static void lora(
             String name, String title, String paper, UnaryOperator<LoraConfig> variant) {
-        add(
-                new MethodInfo(name, title, paper, "r, rank, 1 to 64; default " + LORA_RANK, false),
+        train(
+                name,
+                title,
+                Group.ADAPTER,
+                paper,
+                "r, rank, 1 to 64",
                 LORA_RANK,
-                1,
-                LORA_MOST,
+                new Range(1, LORA_MOST),
                 rank ->
                         (trainer, run) -> {
                             LoraConfig config =
@@ -272,14 +480,47 @@ public final class Methods {
                         });
     }
 
-    private static Method.Attachment ewc(double lambda) {
+    private static Method.Attachment weighted(double lambda, Fisher.Labels labels) {
+        return (trainer, run) ->
+                hold(trainer, run, lambda, new Fisher(labels, FISHER_SEQUENCES, run.seed()));
+    }
+
+    private static Method.Attachment mas(double lambda) {
+        return (trainer, run) -> hold(trainer, run, lambda, new Mas(FISHER_SEQUENCES));
+    }
+
+    private static void hold(
+            Trainer trainer, Method.Run run, double lambda, ImportanceEstimator estimator) {
+        Importance importance =
+                run.own(estimator.estimate(run.model(), run.old()))
+                        .normalize(Importance.Normalization.MEAN_1);
+        run.addOverhead((long) FISHER_SEQUENCES * run.length());
+        trainer.penalize(run.own(new Ewc(lambda, importance)));
+    }
+
+    private static Method.Attachment addedReplay(double weight) {
         return (trainer, run) -> {
-            Fisher fisher = new Fisher(Fisher.Labels.SAMPLED, FISHER_SEQUENCES, run.seed());
-            Importance importance =
-                    run.own(fisher.estimate(run.model(), run.old()))
-                            .normalize(Importance.Normalization.MEAN_1);
+            run.addOverhead(run.rows() * run.length() / ROWS_A_STEP);
+            trainer.mix(new LossWeightReplay(run.old(), 1, weight));
+        };
+    }
+
+    /** Two old rows a step, which only have to keep the scores that the base has for them. */
+    private static Method.Attachment darkReplay(double alpha) {
+        return (trainer, run) -> {
+            TopScores scores = new TopScores(TopScores.DEFAULT_K, alpha, StoredScores.Loss.KL);
+            run.addOverhead(
+                    (long) DARK_ROWS * run.length() + 2 * run.rows() * run.length() / ROWS_A_STEP);
+            trainer.mix(DarkReplay.of(run.base(), run.old(), DARK_ROWS, 2, scores));
+        };
+    }
+
+    private static Method.Attachment gpm(double share) {
+        return (trainer, run) -> {
+            Gpm gpm = run.own(new Gpm(run.model(), share));
+            gpm.remember(run.old(), FISHER_SEQUENCES);
             run.addOverhead((long) FISHER_SEQUENCES * run.length());
-            trainer.with(run.own(new Ewc(lambda, importance)));
+            trainer.project(gpm);
         };
     }
 
@@ -289,14 +530,14 @@ public final class Methods {
             int samples = (int) Math.max(1, Math.min(MAX_SELF_SAMPLES, wanted));
             SelfGenerated generator = new SelfGenerated(samples, run.length(), run.seed());
             run.addOverhead((long) samples * run.length());
-            trainer.with(new ExperienceReplay(generator.write(run.base()), ratio));
+            trainer.mix(new ExperienceReplay(generator.write(run.base()), ratio));
         };
     }
 
-    private static Method.Attachment kl(double beta) {
+    private static Method.Attachment kl(double beta, KlToBase.Direction direction) {
         return (trainer, run) -> {
             run.addOverhead(run.rows() * run.length());
-            trainer.with(new KlToBase(run.base(), beta));
+            trainer.distill(new KlToBase(run.base(), beta, direction, 1));
         };
     }
 }

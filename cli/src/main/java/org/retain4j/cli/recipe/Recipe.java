@@ -211,7 +211,7 @@ public final class Recipe {
     }
 
     /** Returns the keys with changes as a JSON merge patch (RFC 7386) describes them. */
-    private static ObjectNode merged(ObjectNode keys, @Nullable ObjectNode changes) {
+    static ObjectNode merged(ObjectNode keys, @Nullable ObjectNode changes) {
         ObjectNode result = keys.deepCopy();
         if (changes == null) {
             return result;
@@ -233,10 +233,15 @@ public final class Recipe {
     private static List<Asked> asked(RecipeConfig config) throws IOException {
         List<TaskSection> sections = new ArrayList<>(config.learned);
         sections.addAll(config.retained);
+        return asked(sections, config.data);
+    }
+
+    /** Finds tasks and their data. */
+    static List<Asked> asked(List<TaskSection> sections, List<String> data) throws IOException {
         EvaluationPlan plan =
                 EvaluationPlan.of(
                         sections.stream().map(section -> section.task).toList(),
-                        config.data,
+                        data,
                         Optional.empty());
         List<Asked> asked = new ArrayList<>();
         for (int i = 0; i < sections.size(); i++) {

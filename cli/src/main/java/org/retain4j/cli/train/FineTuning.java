@@ -28,6 +28,7 @@ import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.CrossEntropy;
 import org.retain4j.finetune.Evaluation;
 import org.retain4j.finetune.StepReport;
+import org.retain4j.finetune.TrainOptions;
 import org.retain4j.finetune.TrainResult;
 import org.retain4j.finetune.Trainer;
 import org.retain4j.finetune.checkpoint.CheckpointOptions;
@@ -159,7 +160,7 @@ public final class FineTuning {
             }
             TrainResult result;
             Map<String, Double> measured;
-            try (Methods methods = Methods.attach(config, encoding, model, lora, trainer)) {
+            try (Methods methods = Methods.attach(config, encoding, model, lora, trainer, rows())) {
                 result = checkpoint == null ? trainer.run() : trainer.resume(checkpoint);
                 measured = new LinkedHashMap<>(result.evaluation());
                 if (methods.finish(model) || moved(result)) {
@@ -196,6 +197,11 @@ public final class FineTuning {
             }
             return results;
         }
+    }
+
+    private long rows() {
+        TrainOptions options = plan.options();
+        return options.steps() * options.batchSize() * options.accumulation();
     }
 
     private Lora attach(CausalLm model, LoraConfig wanted) throws IOException {
@@ -415,14 +421,19 @@ public final class FineTuning {
         return settings;
     }
 
+    /** Returns whether a run has ended and left its model. */
+    static boolean hasEnded(Path folder) {
+        return Files.exists(modelFolder(folder).resolve("config.json"))
+                && Files.exists(folder.resolve("report.html"));
+    }
+
     /**
      * Returns the newest checkpoint of a run folder, or null when there is none.
      *
      * @throws UsageException if the run has ended
      */
     static @Nullable Path latest(Path folder) throws IOException {
-        if (Files.exists(modelFolder(folder).resolve("config.json"))
-                && Files.exists(folder.resolve("report.html"))) {
+        if (hasEnded(folder)) {
             throw new UsageException(
                     folder
                             + " holds a run that has ended, with its model; there is nothing to"

@@ -18,6 +18,8 @@ import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
+import org.retain4j.regularization.Fisher;
+import org.retain4j.regularization.Importance;
 
 /** A fine-tuning run as a YAML file describes it, with all settings checked. */
 public final class FinetuneRun {
@@ -73,6 +75,16 @@ public final class FinetuneRun {
     /** Returns the name of the model. */
     public String model() {
         return config.model;
+    }
+
+    /** Returns whether the run has ended and left its model. */
+    public boolean hasEnded() {
+        return FineTuning.hasEnded(folder);
+    }
+
+    /** Returns the folder of the model that the run leaves. */
+    public Path modelFolder() {
+        return FineTuning.modelFolder(folder);
     }
 
     /** Returns the folder of the run. */
@@ -174,6 +186,18 @@ public final class FinetuneRun {
             plan.warnings()
                     .forEach(warning -> text.append("warning: ").append(warning).append('\n'));
             return text.append("first example:\n").append(data.firstExample()).toString();
+        }
+
+        /**
+         * Estimates how much every weight of a model matters for the training data, scaled to a
+         * mean of 1.
+         *
+         * @param sequences rows of the data, 1 or more
+         */
+        public Importance importance(CausalLm model, int sequences) {
+            return new Fisher(Fisher.Labels.SAMPLED, sequences, config.seed)
+                    .estimate(model, data.source())
+                    .normalize(Importance.Normalization.MEAN_1);
         }
 
         /** Returns a hash of all files that the run reads besides the model. */

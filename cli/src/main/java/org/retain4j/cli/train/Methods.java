@@ -1,57 +1,157 @@
 package org.retain4j.cli.train;
 
 import java.io.IOException;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Deque;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.Tensor;
+import org.retain4j.finetune.BatchMixer;
 import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.EmaWeights;
+import org.retain4j.finetune.OptimizerWrapper;
 import org.retain4j.finetune.Trainer;
 import org.retain4j.lora.Lora;
 import org.retain4j.lora.MergedAnchor;
 import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.Importance;
+import org.retain4j.regularization.ImportanceEstimator;
 import org.retain4j.regularization.KlToBase;
 import org.retain4j.regularization.L2Sp;
+import org.retain4j.regularization.Mas;
 import org.retain4j.regularization.WiseFt;
+import org.retain4j.regularization.optimizer.HalfFineTuning;
+import org.retain4j.regularization.optimizer.Lisa;
+import org.retain4j.regularization.optimizer.MoFo;
+import org.retain4j.regularization.optimizer.Sam;
+import org.retain4j.regularization.projection.AGem;
+import org.retain4j.regularization.projection.Gpm;
+import org.retain4j.regularization.weights.ModelSoup;
 import org.retain4j.replay.ExperienceReplay;
+import org.retain4j.replay.LossWeightReplay;
+import org.retain4j.replay.ReplayCurriculum;
 import org.retain4j.replay.SelfGenerated;
+import org.retain4j.replay.dark.DarkReplay;
+import org.retain4j.replay.dark.TopScores;
 
 /** The methods against forgetting that a run.yaml asks for, plugged into a trainer. */
 final class Methods implements AutoCloseable {
 
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
     private final @Nullable WiseFt average;
+    private final @Nullable Double graft;
     private @Nullable CausalLm base;
     private @Nullable EmaWeights ema;
 
-    private Methods(@Nullable WiseFt average) {
+    private Methods(@Nullable WiseFt average, @Nullable Double graft) {
         this.average = average;
+        this.graft = graft;
+    }
+
+    /**
+     * Checks the numbers of methods that need neither model nor data.
+     *
+     * @throws UsageException if one is out of range
+     */
+    static void check(RunConfig config) {
+        RegularizationSection wanted = config.regularization;
+        for (Map.Entry<String, Boolean> section :
+                Map.of(
+                                "agem", wanted.agem != null && wanted.agem.data.isEmpty(),
+                                "gpm", wanted.gpm != null && wanted.gpm.data.isEmpty())
+                        .entrySet()) {
+            if (section.getValue()) {
+                throw new UsageException(
+                        "regularization." + section.getKey() + " needs data, old data to protect");
+            }
+        }
+        try {
+            wrappers(config).clear();
+            if (wanted.graft != null && !(wanted.graft > 0 && wanted.graft <= 1)) {
+                throw new IllegalArgumentException("graft must be in (0, 1], is " + wanted.graft);
+            }
+            if (wanted.agem != null && wanted.agem.rows < 1) {
+                throw new IllegalArgumentException("agem.rows must be 1 or more");
+            }
+            if (wanted.gpm != null
+                    && (wanted.gpm.rows < 1 || !(wanted.gpm.share > 0 && wanted.gpm.share <= 1))) {
+                throw new IllegalArgumentException(
+                        "gpm.rows must be 1 or more and gpm.share in (0, 1]");
+            }
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("regularization: " + e.getMessage());
+        }
+        ReplaySection replay = config.replay;
+        if (replay != null) {
+            try {
+                BatchSource none = (first, count) -> List.of();
+                if (replay.added != null) {
+                    new LossWeightReplay(none, replay.added.rows, replay.added.weight).mix(none);
+                } else if (replay.dark == null) {
+                    new ExperienceReplay(none, replay.ratio).mix(none);
+                } else if (replay.dark.examples < 1 || replay.dark.rows < 1) {
+                    throw new IllegalArgumentException("dark.rows and examples must be 1 or more");
+                } else {
+                    scores(replay.dark).k();
+                }
+            } catch (IllegalArgumentException e) {
+                throw new UsageException("replay: " + e.getMessage());
+            }
+        }
+    }
+
+    private static TopScores scores(ReplaySection.DarkSection dark) {
+        return new TopScores(dark.k, dark.alpha, dark.loss);
+    }
+
+    /** Returns what changes the optimizer, the outermost last. */
+    private static List<OptimizerWrapper> wrappers(RunConfig config) {
+        RegularizationSection wanted = config.regularization;
+        List<OptimizerWrapper> wrappers = new ArrayList<>();
+        if (wanted.lisa != null) {
+            wrappers.add(new Lisa(wanted.lisa.layers, wanted.lisa.roundSteps, config.seed));
+        }
+        if (wanted.halfFineTuning != null) {
+            wrappers.add(new HalfFineTuning(wanted.halfFineTuning, config.seed));
+        }
+        if (wanted.mofo != null) {
+            wrappers.add(new MoFo(wanted.mofo));
+        }
+        if (wanted.sam != null) {
+            wrappers.add(new Sam(wanted.sam.rho, wanted.sam.adaptive));
+        }
+        return wrappers;
     }
 
     /**
      * Plugs the methods in; the model must have the weights of before training.
      *
-     * @throws org.retain4j.cli.UsageException if their data is missing
+     * @param rows rows of new data of the whole run
+     * @throws UsageException if their data is missing
      */
     static Methods attach(
             RunConfig config,
             TrainingData.Encoding encoding,
             CausalLm model,
             @Nullable Lora lora,
-            Trainer trainer)
+            Trainer trainer,
+            long rows)
             throws IOException {
         RegularizationSection wanted = config.regularization;
         Methods methods =
-                new Methods(wanted.wiseFt == null ? null : new WiseFt(wanted.wiseFt.alpha));
+                new Methods(
+                        wanted.wiseFt == null ? null : new WiseFt(wanted.wiseFt.alpha),
+                        wanted.graft);
         try {
-            methods.attach(config, wanted, encoding, model, lora, trainer);
+            methods.attach(config, wanted, encoding, model, lora, trainer, rows);
             return methods;
         } catch (IOException | RuntimeException | Error e) {
             methods.close();
@@ -65,9 +165,11 @@ final class Methods implements AutoCloseable {
             TrainingData.Encoding encoding,
             CausalLm model,
             @Nullable Lora lora,
-            Trainer trainer)
+            Trainer trainer,
+            long rows)
             throws IOException {
-        if (lora == null && (wanted.klToBase != null || wanted.wiseFt != null)) {
+        boolean changesWeights = wanted.wiseFt != null || wanted.graft != null;
+        if (lora == null && (wanted.klToBase != null || changesWeights)) {
             base = own(model.copy());
         }
         if (wanted.klToBase != null) {
@@ -81,9 +183,11 @@ final class Methods implements AutoCloseable {
         }
         if (wanted.l2Sp != null) {
             double lambda = wanted.l2Sp.lambda;
+            L2Sp l2Sp = own(new L2Sp(lambda, wanted.l2Sp.mode));
+            l2Sp.exclude(wanted.l2Sp.exclude.toArray(String[]::new));
             trainer.penalize(
                     lora == null
-                            ? own(new L2Sp(lambda, wanted.l2Sp.mode))
+                            ? l2Sp
                             : new AdapterPenalty(
                                     "L2Sp of products, lambda=" + lambda,
                                     MergedAnchor.l2(lora, Lora.DEFAULT, lambda)));
@@ -91,9 +195,11 @@ final class Methods implements AutoCloseable {
         if (wanted.ewc != null) {
             Importance importance = importance(config, wanted.ewc, encoding, model, lora);
             double lambda = wanted.ewc.lambda;
+            Ewc ewc = own(new Ewc(lambda, importance, wanted.ewc.mode));
+            ewc.exclude(wanted.ewc.exclude.toArray(String[]::new));
             trainer.penalize(
                     lora == null
-                            ? own(new Ewc(lambda, importance, wanted.ewc.mode))
+                            ? ewc
                             : new AdapterPenalty(
                                     "Ewc of products, lambda=" + lambda,
                                     MergedAnchor.ewc(
@@ -102,16 +208,53 @@ final class Methods implements AutoCloseable {
                                             byName(model, importance),
                                             lambda)));
         }
+        if (wanted.agem != null) {
+            BatchSource old =
+                    TrainingData.forMethod(
+                            config, encoding, "regularization.agem.data", wanted.agem.data);
+            trainer.project(own(new AGem(model, old, wanted.agem.rows, wanted.agem.projectUpdate)));
+        }
+        if (wanted.gpm != null) {
+            Gpm gpm = own(new Gpm(model, wanted.gpm.share));
+            gpm.remember(
+                    TrainingData.forMethod(
+                            config, encoding, "regularization.gpm.data", wanted.gpm.data),
+                    wanted.gpm.rows);
+            trainer.project(gpm);
+        }
+        wrappers(config).forEach(trainer::wrap);
         if (config.replay != null) {
-            trainer.mix(
-                    new ExperienceReplay(
-                            old(config, config.replay, encoding, model, lora),
-                            config.replay.ratio));
+            BatchSource old = old(config, config.replay, encoding, model, lora);
+            trainer.mix(replay(config.replay, old, model, lora, rows));
         }
         if (config.emaDecay != null) {
             ema = own(new EmaWeights(config.emaDecay));
             trainer.average(ema);
         }
+    }
+
+    private static BatchMixer replay(
+            ReplaySection section,
+            BatchSource old,
+            CausalLm model,
+            @Nullable Lora lora,
+            long rows) {
+        if (section.added != null) {
+            return new LossWeightReplay(old, section.added.rows, section.added.weight);
+        }
+        if (section.dark != null) {
+            try (Lora.Disabled time = lora == null ? null : lora.disabled()) {
+                return DarkReplay.of(
+                        model, old, section.dark.examples, section.dark.rows, scores(section.dark));
+            }
+        }
+        return section.course == ReplaySection.ReplayCourse.CONSTANT
+                ? new ExperienceReplay(old, section.ratio)
+                : new ReplayCurriculum(
+                        old,
+                        ReplayCurriculum.Course.valueOf(section.course.name()),
+                        section.ratio,
+                        rows);
     }
 
     private Importance importance(
@@ -121,11 +264,17 @@ final class Methods implements AutoCloseable {
             CausalLm model,
             @Nullable Lora lora)
             throws IOException {
+        if (section.importanceFile != null) {
+            return own(Importance.load(Path.of(section.importanceFile)));
+        }
         BatchSource data =
                 TrainingData.forMethod(config, encoding, "regularization.ewc.data", section.data);
-        Fisher fisher = new Fisher(section.labels, section.sequences, config.seed);
+        ImportanceEstimator estimator =
+                section.importance == RegularizationSection.ImportanceKind.MAS
+                        ? new Mas(section.sequences)
+                        : new Fisher(section.labels, section.sequences, config.seed);
         try (Lora.Disabled time = lora == null ? null : lora.disabled()) {
-            return own(fisher.estimate(model, data)).normalize(Importance.Normalization.MEAN_1);
+            return own(estimator.estimate(model, data)).normalize(Importance.Normalization.MEAN_1);
         }
     }
 
@@ -169,10 +318,13 @@ final class Methods implements AutoCloseable {
         if (ema != null) {
             ema.apply();
         }
+        if (graft != null && base != null) {
+            ModelSoup.graft(model, base, graft);
+        }
         if (average != null && base != null) {
             average.apply(model, base);
         }
-        return ema != null || average != null;
+        return ema != null || average != null || graft != null;
     }
 
     @Override

@@ -13,6 +13,8 @@ import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.KlToBase;
 import org.retain4j.regularization.L2Sp;
 import org.retain4j.regularization.WiseFt;
+import org.retain4j.regularization.optimizer.Sam;
+import org.retain4j.regularization.projection.Gpm;
 
 /** Methods that keep the model near its base; those that are named are on, several may be. */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -31,12 +33,40 @@ final class RegularizationSection {
     @JsonPropertyDescription("Averages the final weights with those before training.")
     @Nullable WiseFtSection wiseFt;
 
+    @JsonPropertyDescription(
+            "Share of the changes of every tensor that stay after training, the largest ones, in (0,"
+                    + " 1]; all else goes back to the base.")
+    @Nullable Double graft;
+
+    @JsonPropertyDescription(
+            "Takes out of gradients what would raise the loss on old data (A-GEM).")
+    @Nullable AGemSection agem;
+
+    @JsonPropertyDescription("Keeps what layers do to the inputs of old data (GPM).")
+    @Nullable GpmSection gpm;
+
+    @JsonPropertyDescription("Steps with the gradient at the worst point near by (SAM, ASAM).")
+    @Nullable SamSection sam;
+
+    @JsonPropertyDescription("Share of the entries of every matrix that move in a step (MoFO).")
+    @Nullable Double mofo;
+
+    @JsonPropertyDescription(
+            "Steps of a round of half fine-tuning, in which half of the tensors of every block stay.")
+    @Nullable Long halfFineTuning;
+
+    @JsonPropertyDescription("Lets only a few blocks move at a time (LISA).")
+    @Nullable LisaSection lisa;
+
     /** Settings of {@link L2Sp}. */
     @JsonNaming(SnakeCaseStrategy.class)
     @JsonAutoDetect(fieldVisibility = Visibility.ANY)
     static final class L2SpSection {
         @JsonPropertyDescription("Strength, 0 or more.")
         double lambda = L2Sp.DEFAULT_LAMBDA;
+
+        @JsonPropertyDescription("Patterns of parameters that are not held.")
+        List<String> exclude = List.of();
 
         @JsonPropertyDescription("How the penalty enters the step.")
         Penalty.Mode mode = Penalty.Mode.GRADIENT;
@@ -55,11 +85,77 @@ final class RegularizationSection {
         @JsonPropertyDescription("Old data that the importance is of, as train; never retain.")
         List<DataSpec> data = List.of();
 
+        @JsonPropertyDescription("What the importance is: Fisher information, or that of MAS.")
+        ImportanceKind importance = ImportanceKind.FISHER;
+
+        @JsonPropertyDescription(
+                "File with importances of an earlier estimate, instead of data; used as it is.")
+        @Nullable String importanceFile;
+
+        @JsonPropertyDescription("Patterns of parameters that are not held.")
+        List<String> exclude = List.of();
+
         @JsonPropertyDescription("Sequences that the importance is estimated from.")
         int sequences = Fisher.defaults().sequences();
 
         @JsonPropertyDescription("Which tokens the gradients are of.")
         Fisher.Labels labels = Fisher.Labels.SAMPLED;
+    }
+
+    /** Settings of {@link org.retain4j.regularization.projection.AGem}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class AGemSection {
+        @JsonPropertyDescription("Old data, as train; never retain.")
+        List<DataSpec> data = List.of();
+
+        @JsonPropertyDescription("Rows of old data a step.")
+        int rows = 4;
+
+        @JsonPropertyDescription("Whether the optimizer's step is projected too.")
+        boolean projectUpdate = true;
+    }
+
+    /** Settings of {@link org.retain4j.regularization.projection.Gpm}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class GpmSection {
+        @JsonPropertyDescription("Old data, as train; never retain.")
+        List<DataSpec> data = List.of();
+
+        @JsonPropertyDescription("Rows of old data whose inputs are taken.")
+        int rows = 64;
+
+        @JsonPropertyDescription("Share of the inputs' energy that is protected, in (0, 1].")
+        double share = Gpm.DEFAULT_SHARE;
+    }
+
+    /** Settings of {@link org.retain4j.regularization.optimizer.Sam}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class SamSection {
+        @JsonPropertyDescription("Radius, positive.")
+        double rho = Sam.DEFAULT_RHO;
+
+        @JsonPropertyDescription("Whether the radius is in units of each weight (ASAM).")
+        boolean adaptive;
+    }
+
+    /** Settings of {@link org.retain4j.regularization.optimizer.Lisa}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class LisaSection {
+        @JsonPropertyDescription("Blocks that move at a time.")
+        int layers = 2;
+
+        @JsonPropertyDescription("Steps from one draw of the blocks to the next.")
+        long roundSteps = 20;
+    }
+
+    /** What the importance of a weight is. */
+    enum ImportanceKind {
+        FISHER,
+        MAS
     }
 
     /** Settings of {@link KlToBase}. */

@@ -261,6 +261,12 @@ final class RunConfig {
         if (regularization.ewc != null) {
             parts.put("regularization.ewc.data", regularization.ewc.data);
         }
+        if (regularization.agem != null) {
+            parts.put("regularization.agem.data", regularization.agem.data);
+        }
+        if (regularization.gpm != null) {
+            parts.put("regularization.gpm.data", regularization.gpm.data);
+        }
         return parts;
     }
 

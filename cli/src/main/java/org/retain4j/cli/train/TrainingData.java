@@ -127,6 +127,10 @@ record TrainingData(
                 }
             }
         }
+        if (config.regularization.ewc != null && config.regularization.ewc.importanceFile != null) {
+            String file = config.regularization.ewc.importanceFile;
+            hashes.put(file, Sha256.of(Path.of(file)));
+        }
         if (config.chatTemplate != null) {
             hashes.put(config.chatTemplate, Sha256.of(Path.of(config.chatTemplate)));
         }

@@ -1,5 +1,7 @@
 package org.retain4j.cli.train;
 
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -92,6 +94,27 @@ record TrainingPlan(
                 "loraplus_lr_ratio must be positive, is " + config.loraplusLrRatio);
         RegularizationSection methods = config.regularization;
         require(
+                lora == null || methods.graft == null,
+                "with lora, graft has nothing to put back; lower the rank instead");
+        require(
+                lora == null || methods.gpm == null,
+                "with lora, gpm has nothing to project: the weights that it protects are frozen");
+        require(
+                lora == null
+                        || (methods.l2Sp == null || methods.l2Sp.exclude.isEmpty())
+                                && (methods.ewc == null || methods.ewc.exclude.isEmpty()),
+                "with lora, l2_sp and ewc hold products of the adapter, and exclude nothing");
+        require(
+                lora == null || methods.lisa == null && methods.halfFineTuning == null,
+                "with lora, lisa and half_fine_tuning would hold back parts of the adapter alone;"
+                        + " use layers_to_transform");
+        require(
+                methods.lisa == null || methods.halfFineTuning == null,
+                "lisa and half_fine_tuning both choose what moves; give one of them");
+        require(
+                methods.mofo == null || config.optim == OptimizerName.ADAMW,
+                "mofo reads the moments of adamw; set optim: adamw");
+        require(
                 lora == null || methods.wiseFt == null,
                 "with lora, wise_ft has nothing to average; merge with a smaller share instead");
         require(
@@ -104,11 +127,25 @@ record TrainingPlan(
             require(
                     config.replay.data.isEmpty() != (config.replay.selfGenerated == null),
                     "replay needs either data or self_generated");
+            require(
+                    config.replay.added == null || config.replay.dark == null,
+                    "replay has added and dark, which both add rows; give one of them");
+            require(
+                    config.replay.course == ReplaySection.ReplayCourse.CONSTANT
+                            || (config.replay.added == null && config.replay.dark == null),
+                    "replay.course is that of the ratio, and does not go with added or dark");
         }
+        Methods.check(config);
         if (config.regularization.ewc != null) {
             require(
-                    !config.regularization.ewc.data.isEmpty(),
-                    "regularization.ewc needs data, old data that the importance is of");
+                    config.regularization.ewc.data.isEmpty()
+                            != (config.regularization.ewc.importanceFile == null),
+                    "regularization.ewc needs either data, old data that the importance is of, or"
+                            + " importance_file");
+            String file = config.regularization.ewc.importanceFile;
+            require(
+                    file == null || Files.isRegularFile(Path.of(file)),
+                    "regularization.ewc.importance_file: " + file + " does not exist");
         }
         for (SamplePrompt prompt : config.samplePrompts) {
             require(

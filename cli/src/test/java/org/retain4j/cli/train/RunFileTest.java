@@ -147,7 +147,7 @@ class RunFileTest {
                     load_best_model_at_end: true     | needs eval or eval_split
                     max_retain_rise: 0.1             | max_retain_rise needs retain
                     replay: {ratio: 0.1}             | replay needs either data or self_generated
-                    regularization: {ewc: {}}        | regularization.ewc needs data
+                    regularization: {ewc: {}}        | regularization.ewc needs either data
                     device: tpu                      | device
                     precision: f64                   | precision
                     num_train_epochs: 0              | num_train_epochs

@@ -1,0 +1,71 @@
+package org.retain4j.cli.recipe;
+
+import com.fasterxml.jackson.annotation.JsonAutoDetect;
+import com.fasterxml.jackson.annotation.JsonAutoDetect.Visibility;
+import com.fasterxml.jackson.annotation.JsonProperty;
+import com.fasterxml.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
+import com.fasterxml.jackson.databind.annotation.JsonNaming;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.recipe.RecipeConfig.TaskSection;
+import org.retain4j.regularization.Ewc;
+
+/** What a sequence says: the keys are the fields in snake case, the values here the defaults. */
+@JsonNaming(SnakeCaseStrategy.class)
+@JsonAutoDetect(fieldVisibility = Visibility.ANY)
+final class SequenceConfig {
+
+    /** What the sequence is called. */
+    String title = "Sequence of tasks";
+
+    /** Folder of the sequence; each task has a folder in it. */
+    @JsonProperty(required = true)
+    String outputDir = "";
+
+    /** What all tasks have in common, with the keys of a run.yaml. */
+    @JsonProperty(required = true)
+    @Nullable ObjectNode run;
+
+    /** The tasks by name, in the order in which they are learned. */
+    @JsonProperty(required = true)
+    Map<String, StageSection> tasks = new LinkedHashMap<>();
+
+    /** Data of the tests, as {@code --data} of {@code evaluate}. */
+    List<String> data = List.of();
+
+    /** Running importance of all earlier tasks. */
+    @Nullable OnlineEwcSection onlineEwc;
+
+    /** Share of rows of earlier tasks' data in each later task; 0 for none. */
+    double replayRatio;
+
+    /** A task: its data and its test. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class StageSection {
+        /** Keys of run.yaml that are different; it needs train. */
+        @JsonProperty(required = true)
+        @Nullable ObjectNode set;
+
+        /** What measures the task. */
+        @JsonProperty(required = true)
+        @Nullable TaskSection test;
+    }
+
+    /** Settings of {@link org.retain4j.regularization.OnlineEwc}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class OnlineEwcSection {
+        /** Strength, 0 or more. */
+        double lambda = Ewc.DEFAULT_LAMBDA;
+
+        /** Share of the old importance that is kept. */
+        double gamma = 1;
+
+        /** Sequences that the importance of a task is estimated from. */
+        int sequences = 64;
+    }
+}

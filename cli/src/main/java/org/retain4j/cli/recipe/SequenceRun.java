@@ -1,0 +1,297 @@
+package org.retain4j.cli.recipe;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.SerializationFeature;
+import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.recipe.Recipe.Asked;
+import org.retain4j.cli.recipe.RecipeConfig.TaskSection;
+import org.retain4j.cli.recipe.SequenceConfig.OnlineEwcSection;
+import org.retain4j.cli.recipe.SequenceConfig.StageSection;
+import org.retain4j.cli.train.FineTuning;
+import org.retain4j.cli.train.FinetuneRun;
+import org.retain4j.cli.train.RunFile;
+import org.retain4j.cli.usage.UsageException;
+import org.retain4j.core.io.AtomicFile;
+import org.retain4j.core.io.Folders;
+import org.retain4j.core.io.Sha256;
+import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.model.Pretrained;
+import org.retain4j.evaluation.metrics.ScoreMatrix;
+import org.retain4j.evaluation.tasks.Evaluator;
+import org.retain4j.evaluation.tasks.TaskResult;
+import org.retain4j.regularization.Importance;
+
+/**
+ * Learns tasks one after the other and measures all of them after each: continual learning.
+ *
+ * <p>A task is a run of {@code finetune} that starts from the model of the one before. What must
+ * not be forgotten goes along: a running importance of all earlier tasks (online EWC), and rows of
+ * their data (replay). A sequence that is started again does only what is missing; a task that was
+ * interrupted goes on from its newest checkpoint. Used once, by one thread.
+ */
+public final class SequenceRun {
+
+    private static final JsonMapper JSON =
+            JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+    private static final String IMPORTANCE = "importance.safetensors";
+
+    private final SequenceConfig config;
+    private final List<String> names;
+    private final List<ObjectNode> stages;
+    private final List<Asked> tests;
+    private final Path folder;
+
+    private SequenceRun(
+            SequenceConfig config, List<String> names, List<ObjectNode> stages, List<Asked> tests) {
+        this.config = config;
+        this.names = names;
+        this.stages = stages;
+        this.tests = tests;
+        this.folder = Path.of(config.outputDir);
+    }
+
+    /**
+     * Reads a sequence.
+     *
+     * @param changes {@code key=value} each, in place of what the file says
+     * @throws UsageException on every mistake that can be seen without the model
+     */
+    public static SequenceRun read(Path file, List<String> changes) throws IOException {
+        SequenceConfig config =
+                RunFile.read(
+                        file, changes, SequenceConfig.class, List.of("output_dir", "run", "tasks"));
+        ObjectNode shared = config.run;
+        if (shared == null || config.tasks.isEmpty()) {
+            throw new UsageException(file + ": run and tasks are needed, name at least one task");
+        }
+        if (!(config.replayRatio >= 0 && config.replayRatio < 1)) {
+            throw new UsageException(
+                    file + ": replay_ratio must be in [0, 1), is " + config.replayRatio);
+        }
+        OnlineEwcSection ewc = config.onlineEwc;
+        if (ewc != null
+                && !(ewc.lambda >= 0 && ewc.gamma >= 0 && ewc.gamma <= 1 && ewc.sequences >= 1)) {
+            throw new UsageException(
+                    file
+                            + ": online_ewc needs lambda from 0 on, gamma in [0, 1] and a sequence"
+                            + " or more");
+        }
+        List<ObjectNode> stages = new ArrayList<>();
+        List<TaskSection> tests = new ArrayList<>();
+        for (Map.Entry<String, StageSection> task : config.tasks.entrySet()) {
+            String at = file + ", tasks." + task.getKey();
+            StageSection section = task.getValue();
+            if (!task.getKey().matches("[A-Za-z0-9._-]{1,60}")) {
+                throw new UsageException(at + " is no name; use letters, digits, points, dashes");
+            }
+            if (section == null || section.set == null || section.test == null) {
+                throw new UsageException(at + " needs set, with its train, and test");
+            }
+            ObjectNode keys = Recipe.merged(shared, section.set);
+            if (!keys.hasNonNull("train")) {
+                throw new UsageException(at + ".set needs train, the data of the task");
+            }
+            ObjectNode checked = keys.deepCopy();
+            checked.put("output_dir", task.getKey());
+            FinetuneRun.of(at, checked);
+            stages.add(keys);
+            tests.add(section.test);
+        }
+        return new SequenceRun(
+                config,
+                List.copyOf(config.tasks.keySet()),
+                stages,
+                Recipe.asked(tests, config.data));
+    }
+
+    /** Returns whether a file describes a sequence: it has tasks that have a test. */
+    public static boolean isSequence(Path file) throws IOException {
+        if (!Files.isRegularFile(file)) {
+            return false;
+        }
+        JsonNode root = RunFile.YAML.readTree(Files.readString(file, StandardCharsets.UTF_8));
+        return root != null && root.path("tasks").isObject() && root.path("run").isObject();
+    }
+
+    /** Returns the folder of the sequence. */
+    public Path folder() {
+        return folder;
+    }
+
+    /**
+     * One row of the matrix.
+     *
+     * @param key hash of the settings that it is of
+     * @param scores score of each task, more is better
+     */
+    private record Row(String key, List<Double> scores) {}
+
+    /**
+     * Learns and measures all that is missing.
+     *
+     * @param provenance what run.json of every task tells besides
+     */
+    public SequenceResult run(
+            RecipeRun.Models models, Map<String, Object> provenance, FineTuning.Display display)
+            throws IOException {
+        Files.createDirectories(folder);
+        StringBuilder history = new StringBuilder(tests.toString());
+        Row base = null;
+        double[][] scores = new double[stages.size()][];
+        Path before = null;
+        for (int stage = 0; stage < stages.size(); stage++) {
+            Path own = folder.resolve(names.get(stage));
+            ObjectNode keys = keys(stage, before);
+            FinetuneRun run = FinetuneRun.of("tasks." + names.get(stage), keys);
+            Path model = before == null ? models.locate(run.model()) : before;
+            try (FinetuneRun.Prepared prepared = run.prepare(model, line -> {})) {
+                history.append(stages.get(stage)).append(prepared.dataHash());
+                String key = Sha256.of(history.toString().getBytes(StandardCharsets.UTF_8));
+                if (base == null) {
+                    base = base(key, run, model, display);
+                }
+                Row row = known(own, key);
+                if (row == null) {
+                    display.note(
+                            "task %d of %d: %s"
+                                    .formatted(stage + 1, stages.size(), names.get(stage)));
+                    row = learn(stage, run, prepared, provenance, display, key);
+                }
+                scores[stage] = row.scores().stream().mapToDouble(Double::doubleValue).toArray();
+            }
+            before = run.modelFolder();
+        }
+        return SequenceResult.of(
+                config.title,
+                names,
+                tests.stream().map(test -> test.step().task().name()).toList(),
+                base == null ? List.of() : base.scores(),
+                new ScoreMatrix(scores));
+    }
+
+    private Row base(String key, FinetuneRun run, @Nullable Path model, FineTuning.Display display)
+            throws IOException {
+        Path own = folder.resolve(Recipe.BASE);
+        Row known = known(own, key);
+        if (known != null) {
+            return known;
+        }
+        try (CausalLm loaded = run.load(model)) {
+            Row row = new Row(key, measure(loaded, display));
+            write(own, row);
+            return row;
+        }
+    }
+
+    private Row learn(
+            int stage,
+            FinetuneRun run,
+            FinetuneRun.Prepared prepared,
+            Map<String, Object> provenance,
+            FineTuning.Display display,
+            String key)
+            throws IOException {
+        if (!run.hasEnded()) {
+            Path checkpoint = run.checkpoint();
+            if (checkpoint == null) {
+                Folders.delete(run.folder());
+                Files.createDirectories(run.folder());
+            }
+            prepared.train(checkpoint, provenance, display);
+        }
+        Path own = folder.resolve(names.get(stage));
+        try (CausalLm trained = Pretrained.load(run.modelFolder())) {
+            OnlineEwcSection ewc = config.onlineEwc;
+            if (ewc != null && stage + 1 < stages.size()) {
+                try (Importance importance = prepared.importance(trained, ewc.sequences)) {
+                    if (stage > 0) {
+                        Path earlier = folder.resolve(names.get(stage - 1)).resolve(IMPORTANCE);
+                        try (Importance old = Importance.load(earlier)) {
+                            importance.addEarlier(old, ewc.gamma);
+                        }
+                    }
+                    importance.save(own.resolve(IMPORTANCE));
+                }
+            }
+            Row row = new Row(key, measure(trained, display));
+            write(own, row);
+            return row;
+        }
+    }
+
+    private ObjectNode keys(int stage, @Nullable Path before) {
+        ObjectNode keys = stages.get(stage).deepCopy();
+        keys.put("output_dir", folder.resolve(names.get(stage)).resolve("run").toString());
+        if (before == null) {
+            return keys;
+        }
+        keys.put("model", before.toString());
+        OnlineEwcSection ewc = config.onlineEwc;
+        if (ewc != null) {
+            ObjectNode section = keys.withObjectProperty("regularization").putObject("ewc");
+            section.put("lambda", ewc.lambda);
+            section.put(
+                    "importance_file",
+                    folder.resolve(names.get(stage - 1)).resolve(IMPORTANCE).toString());
+        }
+        if (config.replayRatio > 0) {
+            ObjectNode replay = keys.putObject("replay");
+            replay.put("ratio", config.replayRatio);
+            ArrayNode data = replay.putArray("data");
+            for (ObjectNode earlier : stages.subList(0, stage)) {
+                JsonNode train = earlier.get("train");
+                if (train.isArray()) {
+                    data.addAll((ArrayNode) train);
+                } else {
+                    data.add(train);
+                }
+            }
+        }
+        return keys;
+    }
+
+    private List<Double> measure(CausalLm model, FineTuning.Display display) throws IOException {
+        List<Double> scores = new ArrayList<>();
+        for (Asked test : tests) {
+            TaskResult result =
+                    Evaluator.of(model, test.options())
+                            .withListener((task, done, total) -> display.update(done, total, task))
+                            .run(test.step().task(), test.step().data());
+            TaskScores of = TaskScores.of(result, test.metric());
+            double sum = of.values().stream().mapToDouble(Double::doubleValue).sum();
+            double size = of.sizes().stream().mapToDouble(Long::doubleValue).sum();
+            scores.add(of.higherIsBetter() ? sum / size : -sum / size);
+        }
+        return scores;
+    }
+
+    private static @Nullable Row known(Path own, String key) throws IOException {
+        Path file = own.resolve("result.json");
+        if (!Files.exists(file)) {
+            return null;
+        }
+        Row row = JSON.readValue(file.toFile(), Row.class);
+        if (!key.equals(row.key())) {
+            throw new UsageException(
+                    own
+                            + " holds results of other settings or data; remove it and the tasks"
+                            + " after it, or choose another output_dir");
+        }
+        return row;
+    }
+
+    private static void write(Path own, Row row) throws IOException {
+        Files.createDirectories(own);
+        AtomicFile.write(own.resolve("result.json"), JSON.writeValueAsString(row) + "\n");
+    }
+}

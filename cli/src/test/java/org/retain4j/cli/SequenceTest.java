@@ -1,0 +1,167 @@
+package org.retain4j.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.retain4j.core.io.Folders;
+import org.retain4j.core.model.Pretrained;
+
+/** {@code finetune} on a sequence of tasks. */
+class SequenceTest {
+
+    private static final ObjectMapper JSON = new ObjectMapper();
+
+    @TempDir Path folder;
+    private Path yaml;
+
+    @BeforeEach
+    void write() throws IOException {
+        String tasks = "";
+        String text = embedded("tinyshakespeare.train.txt");
+        String stories = embedded("tinystories.heldout.txt").replace("\n", " ");
+        String[] parts = {text.substring(0, 5000), stories, text.substring(6000, 9000)};
+        for (int t = 0; t < parts.length; t++) {
+            Files.writeString(folder.resolve("t" + t + ".txt"), parts[t]);
+            Files.writeString(
+                    folder.resolve("t" + t + ".yaml"),
+                    """
+                    task: text%d
+                    output_type: loglikelihood_rolling
+                    doc_to_target: "{{text}}"
+                    metric_list: [{metric: bits_per_byte}]
+                    dataset_kwargs: {data_files: {test: t%d.jsonl}}
+                    """
+                            .formatted(t, t));
+            Files.writeString(
+                    folder.resolve("t" + t + ".jsonl"),
+                    "{\"text\": \"%s\"}\n"
+                            .formatted(parts[t].substring(0, 400).replaceAll("[\"\\\\\\s]+", " ")));
+            tasks +=
+                    "  task%d: {set: {train: {data: %s, text_unit: paragraph}}, test: %s}\n"
+                            .formatted(
+                                    t,
+                                    folder.resolve("t" + t + ".txt"),
+                                    folder.resolve("t" + t + ".yaml"));
+        }
+        yaml = folder.resolve("sequence.yaml");
+        Files.writeString(
+                yaml,
+                """
+                output_dir: %s
+                run:
+                  model: embedded:stories260K
+                  max_length: 48
+                  packing: true
+                  batch_size: 2
+                  max_steps: 6
+                  learning_rate: 3e-3
+                  sample_tokens: 0
+                tasks:
+                """
+                                .formatted(folder.resolve("out"))
+                        + tasks);
+    }
+
+    private static String embedded(String name) throws IOException {
+        try (InputStream in =
+                Pretrained.class.getResourceAsStream("/org/retain4j/core/embedded/texts/" + name)) {
+            return new String(in.readAllBytes(), java.nio.charset.StandardCharsets.UTF_8);
+        }
+    }
+
+    private Invocation finetune(String... changes) {
+        List<String> arguments = new ArrayList<>(List.of("finetune", yaml.toString()));
+        for (String change : changes) {
+            arguments.addAll(List.of("--set", change));
+        }
+        return Invocation.of(arguments.toArray(String[]::new));
+    }
+
+    private JsonNode results() throws IOException {
+        return JSON.readTree(folder.resolve("out/results.json").toFile());
+    }
+
+    @Test
+    void theMatrixTellsWhatWasLearnedAndForgotten() throws IOException {
+        Invocation run = finetune();
+        assertThat(run.exit()).as(run.err()).isZero();
+        assertThat(run.out()).contains("| after | text0 | text1 | text2 |", "| task1 |", "BWT");
+        JsonNode results = results();
+        JsonNode scores = results.get("scores");
+        JsonNode base = results.get("base");
+        assertThat(scores.get(0).get(0).asDouble()).isGreaterThan(base.get(0).asDouble());
+        double forgotten = scores.get(0).get(0).asDouble() - scores.get(2).get(0).asDouble();
+        double second = scores.get(1).get(1).asDouble() - scores.get(2).get(1).asDouble();
+        assertThat(results.get("backwardTransfer").asDouble())
+                .isCloseTo(-(forgotten + second) / 2, within(1e-9));
+        double mean = 0;
+        for (int t = 0; t < 3; t++) {
+            mean += scores.get(2).get(t).asDouble() / 3;
+        }
+        assertThat(results.get("averageAccuracy").asDouble()).isCloseTo(mean, within(1e-9));
+
+        // the last task again, as if it had been interrupted between tasks
+        String before = Files.readString(folder.resolve("out/results.json"));
+        Folders.delete(folder.resolve("out/task2"));
+        Files.delete(folder.resolve("out/results.json"));
+        assertThat(finetune().exit()).isZero();
+        assertThat(Files.readString(folder.resolve("out/results.json"))).isEqualTo(before);
+
+        Invocation changed = finetune("run.learning_rate=1e-3");
+        assertThat(changed.exit()).isEqualTo(2);
+        assertThat(changed.err()).contains("other settings");
+    }
+
+    @Test
+    void importanceAndOldRowsGoAlong() throws IOException {
+        assertThat(finetune().exit()).isZero();
+        double plain = results().get("backwardTransfer").asDouble();
+        String held = "output_dir=" + folder.resolve("held");
+        Invocation run =
+                finetune(
+                        held,
+                        "online_ewc={lambda: 100, gamma: 0.9, sequences: 4}",
+                        "replay_ratio=0.5");
+        assertThat(run.exit()).as(run.err()).isZero();
+        JsonNode results = JSON.readTree(folder.resolve("held/results.json").toFile());
+        assertThat(results.get("backwardTransfer").asDouble()).isGreaterThan(plain);
+        assertThat(folder.resolve("held/task1/importance.safetensors")).exists();
+        String metrics = Files.readString(folder.resolve("held/task2/run/metrics.jsonl"));
+        JsonNode last = JSON.readTree(metrics.lines().reduce((a, b) -> b).orElseThrow());
+        assertThat(last.get("replayed_tokens").asLong()).isPositive();
+        assertThat(last.get("penalty").asDouble()).isPositive();
+    }
+
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            value = {
+                "tasks.task0.set={} | needs train",
+                "tasks.task1.test= | needs set",
+                "tasks.task1.test=no_such_task | no_such_task",
+                "tasks.task1.test.tusk=x | tusk",
+                "replay_ratio=1 | replay_ratio must be in [0, 1)",
+                "online_ewc={gamma: 2} | gamma in [0, 1]",
+                "tasks.task1.set.max_step=3 | did you mean max_steps",
+                "taks=1 | did you mean tasks"
+            })
+    void mistakesAreToldBeforeAnythingRuns(String change, String message) {
+        Invocation run = finetune(change);
+        assertThat(run.exit()).as(run.err()).isEqualTo(2);
+        assertThat(run.err()).contains(message);
+        assertThat(folder.resolve("out")).doesNotExist();
+    }
+}
