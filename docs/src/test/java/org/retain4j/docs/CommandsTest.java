@@ -47,7 +47,7 @@ class CommandsTest {
         words.set(0, Guides.ROOT.resolve("retain4j").toString());
         boolean measures = !command.contains("--help") && !command.contains("--list-methods");
         Path out = temp.resolve("out");
-        if (words.contains("compare") && measures) {
+        if (words.contains("compare") && measures && !words.contains("recipe.yaml")) {
             // the README's own command runs minutes; its options and files are what is tested here
             replace(words, "--seeds", "1");
             replace(words, "--steps", "2");
