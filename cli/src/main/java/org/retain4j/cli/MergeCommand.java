@@ -67,6 +67,21 @@ final class MergeCommand implements Callable<Integer> {
     private String maxShardSize = "5GB";
 
     @Option(
+            names = "--memory",
+            paramLabel = "SIZE",
+            defaultValue = "512MB",
+            description =
+                    "Most memory for the parts of tensors that are worked on, whatever the size of"
+                            + " the models. Default: ${DEFAULT-VALUE}")
+    private String memory = "512MB";
+
+    @Option(
+            names = "--threads",
+            paramLabel = "N",
+            description = "Tensors that are merged at once. Default: the number of processors.")
+    private @Nullable Integer threads;
+
+    @Option(
             names = "--verify",
             paramLabel = "DIR",
             description = "Check the files of a merged model against its merge.json instead.")
@@ -91,20 +106,29 @@ final class MergeCommand implements Callable<Integer> {
         if (!Files.isRegularFile(file)) {
             throw new UsageException("PLAN.yaml: " + file + " does not exist or is no file");
         }
-        long shard = WeightOptions.shardSize(maxShardSize);
+        long shard = WeightOptions.size("--max-shard-size", maxShardSize);
+        long budget = WeightOptions.size("--memory", memory);
+        if (threads != null && threads < 1) {
+            throw new UsageException("--threads must be at least 1, is " + threads);
+        }
         Path target = Inputs.path("OUT", out);
-        Merge merge = Merge.of(MergePlan.read(file)).maxShardBytes(shard);
+        Merge merge = Merge.of(MergePlan.read(file)).maxShardBytes(shard).memory(budget);
+        merge = threads == null ? merge : merge.threads(threads);
         merge = root == null ? merge : merge.root(Inputs.path("--root", root));
         List<String> warnings;
         try (ProgressDisplay progress = ProgressDisplay.start(console)) {
             warnings =
                     merge.progress(
                                     (done, total) ->
-                                            progress.update(done, total, "writing " + target))
+                                            progress.update(done, total, label(done, total)))
                             .run(target);
         }
         warnings.forEach(warning -> console.note("warning: " + warning));
         console.result("wrote " + target + "\n");
         return ExitCode.OK;
+    }
+
+    private static String label(long done, long total) {
+        return "%,d of %,d MB hashed and written".formatted(done / 1_000_000, total / 1_000_000);
     }
 }

@@ -27,10 +27,15 @@ final class WeightOptions {
 
     /** Reads the largest size of a weight file in bytes. */
     static long shardSize(String text) {
+        return size("--max-shard-size", text);
+    }
+
+    /** Reads a number of bytes. */
+    static long size(String option, String text) {
         try {
             return ByteSize.parse(text);
         } catch (IllegalArgumentException e) {
-            throw new UsageException("--max-shard-size: " + e.getMessage());
+            throw new UsageException(option + ": " + e.getMessage());
         }
     }
 

@@ -1,15 +1,10 @@
 package org.retain4j.merging;
 
 import java.io.IOException;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
@@ -22,69 +17,16 @@ import org.retain4j.core.io.TensorInfo;
 final class ModelFolder {
 
     private static final int LISTED = 8;
-    private static final int PART = 1 << 19;
     private static final long MAX_BESIDE = 64L << 20;
 
     private ModelFolder() {}
 
-    /** Hash of names, types, shapes and bytes of tensors, the same however they are sharded. */
-    static final class TensorHash {
-
-        private final Map<String, byte[]> done = new TreeMap<>();
-        private MessageDigest digest = sha256();
-        private String name = "";
-
-        void start(TensorInfo info) {
-            finish();
-            name = info.name();
-            digest.update(
-                    (info.dtype() + " " + info.shape() + "\n").getBytes(StandardCharsets.UTF_8));
-        }
-
-        void add(ByteBuffer bytes) {
-            digest.update(bytes);
-        }
-
-        String value() {
-            finish();
-            MessageDigest all = sha256();
-            done.forEach(
-                    (tensor, hash) -> {
-                        all.update((tensor + "\n").getBytes(StandardCharsets.UTF_8));
-                        all.update(hash);
-                    });
-            return HexFormat.of().formatHex(all.digest());
-        }
-
-        private void finish() {
-            if (!name.isEmpty()) {
-                done.put(name, digest.digest());
-                digest = sha256();
-                name = "";
-            }
-        }
-
-        private static MessageDigest sha256() {
-            try {
-                return MessageDigest.getInstance("SHA-256");
-            } catch (NoSuchAlgorithmException e) {
-                throw new IllegalStateException("every Java platform has SHA-256", e);
-            }
-        }
-    }
-
     static String hashOfTensors(Weights weights) throws IOException {
-        TensorHash hash = new TensorHash();
-        ByteBuffer part = ByteBuffer.allocate(PART);
+        Map<String, String> hashes = new TreeMap<>();
         for (TensorInfo info : weights.tensors().values()) {
-            hash.start(info);
-            for (long at = 0; at < info.byteCount(); at += PART) {
-                part.clear().limit((int) Math.min(PART, info.byteCount() - at));
-                weights.bytes(info, at, part);
-                hash.add(part.flip());
-            }
+            hashes.put(info.name(), TensorHash.of(weights, info));
         }
-        return hash.value();
+        return TensorHash.combined(hashes);
     }
 
     /** Fails when both are the same folder. */

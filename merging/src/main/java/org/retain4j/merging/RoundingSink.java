@@ -3,6 +3,7 @@ package org.retain4j.merging;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
+import java.nio.FloatBuffer;
 import org.retain4j.core.io.ElementConversion;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.merging.method.FloatSink;
@@ -18,31 +19,59 @@ final class RoundingSink {
         void write(ByteBuffer bytes) throws IOException;
     }
 
-    private static final int PART = 1 << 16;
+    private static final int PART = 1 << 15;
 
     private final ByteBuffer floats =
             ByteBuffer.allocateDirect(PART * 4).order(ByteOrder.LITTLE_ENDIAN);
     private final ByteBuffer rounded =
             ByteBuffer.allocateDirect(PART * 8).order(ByteOrder.LITTLE_ENDIAN);
+    private final FloatBuffer floatView = floats.asFloatBuffer();
 
     /** Returns a sink for a tensor of a type. */
     FloatSink to(DType type, Bytes out) {
         return (values, count) -> {
             for (int done = 0; done < count; ) {
                 int part = Math.min(PART, count - done);
-                floats.clear();
-                floats.asFloatBuffer().put(values, done, part);
-                floats.limit(part * 4);
-                ByteBuffer bytes = floats;
-                if (type != DType.FLOAT32) {
-                    rounded.clear();
-                    ElementConversion.convert(DType.FLOAT32, floats, type, rounded);
-                    bytes = rounded.flip();
+                ByteBuffer bytes = rounded.clear();
+                if (type == DType.BFLOAT16) {
+                    bfloats(values, done, part);
+                } else {
+                    floatView.put(0, values, done, part);
+                    bytes = floats.clear().limit(part * 4);
+                    if (type != DType.FLOAT32) {
+                        ElementConversion.convert(DType.FLOAT32, floats, type, rounded);
+                        bytes = rounded.flip();
+                    }
                 }
                 out.write(bytes);
                 done += part;
             }
         };
+    }
+
+    /** Takes two elements at a time, which is several times as fast as one by one. */
+    private void bfloats(float[] values, int from, int count) {
+        int pairs = count / 2;
+        for (int i = 0; i < pairs; i++) {
+            int first = bfloat(Float.floatToRawIntBits(values[from + 2 * i]));
+            int second = bfloat(Float.floatToRawIntBits(values[from + 2 * i + 1]));
+            rounded.putInt(4 * i, first >>> 16 | second & 0xffff0000);
+        }
+        if (count % 2 != 0) {
+            int last = count - 1;
+            int bits = bfloat(Float.floatToRawIntBits(values[from + last]));
+            rounded.putShort(2 * last, (short) (bits >>> 16));
+        }
+        rounded.limit(2 * count);
+    }
+
+    /** Returns the bits of a float32 number whose upper half is the nearest bfloat16 number. */
+    private static int bfloat(int bits) {
+        if ((bits & 0x7fffffff) > 0x7f800000) {
+            // Not a number: without a bit in the upper half it would become infinity.
+            return (bits & 0x7f0000) == 0 ? bits | 0x400000 : bits;
+        }
+        return bits + 0x7fff + ((bits >>> 16) & 1);
     }
 
     /** Returns a source whose elements are rounded to a shorter type. */

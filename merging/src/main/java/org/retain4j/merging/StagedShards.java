@@ -1,11 +1,16 @@
 package org.retain4j.merging;
 
+import com.fasterxml.jackson.core.JsonProcessingException;
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -14,17 +19,24 @@ import java.util.Map;
 import java.util.TreeMap;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.io.AtomicFile;
+import org.retain4j.core.io.Folders;
 import org.retain4j.core.io.SafetensorsException;
 import org.retain4j.core.io.SafetensorsFile;
+import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.io.TensorSpec;
 
 /**
  * Weight files that wait in a folder of their own until all are finished, so that a later run of
  * the same work can take over those that an interrupted one has finished.
  */
-final class StagedShards {
+final class StagedShards implements AutoCloseable {
 
+    private static final ObjectMapper JSON = new ObjectMapper();
+    private static final String BESIDE = "beside";
+    private static final String NOTES = ".json";
+    private static final long MAX_NOTES = 256L << 20;
     private static final String SINGLE = "model.safetensors";
     private static final String INDEX = "model.safetensors.index.json";
     private static final String PREFIX = ".retain4j-merge-";
@@ -35,11 +47,14 @@ final class StagedShards {
     private final Path out;
     private final Path staging;
     private final Map<String, List<TensorSpec>> files;
+    private final FileChannel lock;
 
-    private StagedShards(Path out, Path staging, Map<String, List<TensorSpec>> files) {
+    private StagedShards(
+            Path out, Path staging, Map<String, List<TensorSpec>> files, FileChannel lock) {
         this.out = out;
         this.staging = staging;
         this.files = files;
+        this.lock = lock;
     }
 
     /**
@@ -52,7 +67,36 @@ final class StagedShards {
         Map<String, List<TensorSpec>> files = split(specs, maxShardBytes);
         Path staging = out.resolve(PREFIX + key);
         Files.createDirectories(staging);
-        return new StagedShards(out, staging, files);
+        FileChannel lock =
+                FileChannel.open(
+                        out.resolve(PREFIX + "lock"),
+                        StandardOpenOption.CREATE,
+                        StandardOpenOption.WRITE);
+        try {
+            if (!isFree(lock)) {
+                throw new MergeException(
+                        "Another process merges into " + out + "; wait for it or end it");
+            }
+            for (Path file : list(staging)) {
+                // A killed run leaves the file that it was writing.
+                if (String.valueOf(file.getFileName()).startsWith(".")) {
+                    Files.deleteIfExists(file);
+                }
+            }
+            Folders.delete(staging.resolve(BESIDE));
+            return new StagedShards(out, staging, files, lock);
+        } catch (Throwable e) {
+            lock.close();
+            throw e;
+        }
+    }
+
+    private static boolean isFree(FileChannel lock) throws IOException {
+        try {
+            return lock.tryLock() != null;
+        } catch (OverlappingFileLockException e) {
+            return false;
+        }
     }
 
     private static Map<String, List<TensorSpec>> split(List<TensorSpec> specs, long limit) {
@@ -97,66 +141,93 @@ final class StagedShards {
         return staging.resolve(file);
     }
 
-    /** Returns whether an earlier run has finished a file, which appears only when it is whole. */
-    boolean isFinished(String file) throws IOException {
+    /** Writes down what is known of a file that is whole, which is what makes it finished. */
+    void finish(String file, Map<String, TensorNote> notes) throws IOException {
+        ObjectNode json = JSON.createObjectNode();
+        notes.forEach((tensor, note) -> json.set(tensor, note.json()));
+        AtomicFile.write(staging.resolve(file + NOTES), JSON.writeValueAsBytes(json));
+    }
+
+    /** Returns what is known of a file if an earlier run has finished it. */
+    @Nullable Map<String, TensorNote> finished(String file) throws IOException {
         Path path = path(file);
-        if (!Files.isRegularFile(path)) {
-            return false;
+        Path beside = staging.resolve(file + NOTES);
+        if (!Files.isRegularFile(path)
+                || !Files.isRegularFile(beside)
+                || Files.size(beside) > MAX_NOTES) {
+            return null;
         }
         List<TensorSpec> specs = files.getOrDefault(file, List.of());
+        Map<String, TensorNote> notes = new TreeMap<>();
         try (SafetensorsFile stored = SafetensorsFile.open(path)) {
+            JsonNode json = JSON.readTree(Files.readAllBytes(beside));
             boolean same = stored.tensors().size() == specs.size();
             for (TensorSpec spec : specs) {
-                same =
-                        same
-                                && stored.tensors().containsKey(spec.name())
-                                && stored.tensor(spec.name()).spec().equals(spec);
+                TensorInfo info = stored.tensors().get(spec.name());
+                same = same && info != null && info.spec().equals(spec) && json.has(spec.name());
+                notes.put(spec.name(), TensorNote.of(json.path(spec.name())));
             }
-            return same;
-        } catch (SafetensorsException e) {
-            return false;
+            return same ? notes : null;
+        } catch (SafetensorsException | JsonProcessingException e) {
+            return null;
         }
     }
 
-    /** Puts all files in place; the index comes last. */
-    void publish() throws IOException {
-        Files.deleteIfExists(out.resolve(INDEX));
+    /** Returns the folder for all other files of the model. */
+    Path beside() throws IOException {
+        return Files.createDirectories(staging.resolve(BESIDE));
+    }
+
+    /**
+     * Puts all files in place by renaming them, which needs no room on the disk.
+     *
+     * @param last name of the file beside the weights that says that all is there
+     */
+    void publish(String last) throws IOException {
+        Path beside = beside();
         if (files.size() > 1) {
-            Files.deleteIfExists(out.resolve(SINGLE));
+            AtomicFile.write(beside.resolve(INDEX), index());
+        }
+        Files.deleteIfExists(out.resolve(last));
+        Files.deleteIfExists(out.resolve(INDEX));
+        Files.deleteIfExists(out.resolve(SINGLE));
+        for (Path old : list(out)) {
+            if (SHARD.matcher(String.valueOf(old.getFileName())).matches()) {
+                Files.deleteIfExists(old);
+            }
         }
         for (String file : files.keySet()) {
             Files.move(path(file), out.resolve(file), StandardCopyOption.ATOMIC_MOVE);
         }
-        List<Path> others = new ArrayList<>();
-        try (Stream<Path> all = Files.list(out)) {
-            all.forEach(others::add);
-        }
-        for (Path other : others) {
-            String name = String.valueOf(other.getFileName());
-            if (SHARD.matcher(name).matches() && !files.containsKey(name)) {
-                Files.deleteIfExists(other);
-            } else if (name.startsWith(PREFIX) && Files.isDirectory(other)) {
-                remove(other);
+        for (Path file : list(beside)) {
+            String name = String.valueOf(file.getFileName());
+            if (!name.equals(last)) {
+                Files.move(file, out.resolve(name), StandardCopyOption.ATOMIC_MOVE);
             }
         }
-        if (files.size() > 1) {
-            AtomicFile.write(out.resolve(INDEX), index());
+        Files.move(beside.resolve(last), out.resolve(last), StandardCopyOption.ATOMIC_MOVE);
+        Folders.store(out);
+        close();
+        for (Path other : list(out)) {
+            if (String.valueOf(other.getFileName()).startsWith(PREFIX)) {
+                Folders.delete(other);
+            }
         }
     }
 
-    private static void remove(Path folder) throws IOException {
-        List<Path> inside = new ArrayList<>();
+    private static List<Path> list(Path folder) throws IOException {
         try (Stream<Path> all = Files.list(folder)) {
-            all.forEach(inside::add);
+            return all.sorted().toList();
         }
-        for (Path file : inside) {
-            Files.deleteIfExists(file);
-        }
-        Files.deleteIfExists(folder);
+    }
+
+    /** Lets other runs have the folder. */
+    @Override
+    public void close() throws IOException {
+        lock.close();
     }
 
     private byte[] index() throws IOException {
-        ObjectMapper json = new ObjectMapper();
         Map<String, String> fileOf = new TreeMap<>();
         long bytes = 0;
         for (Map.Entry<String, List<TensorSpec>> file : files.entrySet()) {
@@ -165,10 +236,10 @@ final class StagedShards {
                 bytes += spec.byteCount();
             }
         }
-        ObjectNode index = json.createObjectNode();
+        ObjectNode index = JSON.createObjectNode();
         index.putObject("metadata").put("total_size", bytes);
         ObjectNode map = index.putObject("weight_map");
         fileOf.forEach(map::put);
-        return json.writerWithDefaultPrettyPrinter().writeValueAsBytes(index);
+        return JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(index);
     }
 }

@@ -281,7 +281,7 @@ public final class TaskVector {
                     ShardedWriter.create(out, specs, Map.of("format", "pt"), MAX_SHARD)) {
                 ByteBuffer bytes = ByteBuffer.allocate(PART * 8);
                 ByteBuffer other = ByteBuffer.allocate(PART * 8);
-                ModelFolder.TensorHash hash = new ModelFolder.TensorHash();
+                TensorHash hash = new TensorHash();
                 for (TensorInfo info : from.tensors().values()) {
                     TensorInfo bits = record.find(info.name());
                     hash.start(info);

@@ -2,33 +2,29 @@ package org.retain4j.merging;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
-import org.retain4j.core.io.ElementConversion;
 import org.retain4j.core.io.SafetensorsFile;
 import org.retain4j.core.io.SafetensorsFolder;
 import org.retain4j.core.io.Sha256;
 import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.io.TensorSource;
-import org.retain4j.core.tensor.DType;
 import org.retain4j.merging.method.FloatSource;
 
-/** The stored weights of a model or a vector, read as float32 in parts; for one thread. */
+/**
+ * The stored weights of a model or a vector, read as float32 in parts.
+ *
+ * <p>For one thread, except with a {@link FloatReader} of the thread's own.
+ */
 final class Weights implements AutoCloseable {
-
-    private static final int PART = 1 << 16;
 
     private final Path path;
     private final TensorSource source;
-    private final ByteBuffer stored =
-            ByteBuffer.allocateDirect(PART * 8).order(ByteOrder.LITTLE_ENDIAN);
-    private final ByteBuffer floats =
-            ByteBuffer.allocateDirect(PART * 4).order(ByteOrder.LITTLE_ENDIAN);
+    private final FloatReader reader = new FloatReader();
 
     private Weights(Path path, TensorSource source) {
         this.path = path;
@@ -68,6 +64,11 @@ final class Weights implements AutoCloseable {
 
     /** Returns the elements of a floating-point tensor. */
     FloatSource floats(TensorInfo info) throws MergeException {
+        return floats(info, reader);
+    }
+
+    /** Returns the elements of a floating-point tensor for the thread that a reader belongs to. */
+    FloatSource floats(TensorInfo info, FloatReader through) throws MergeException {
         if (!info.dtype().isFloatingPoint()) {
             throw new MergeException(
                     path
@@ -77,28 +78,7 @@ final class Weights implements AutoCloseable {
                             + info.dtype()
                             + "; expected a floating-point type");
         }
-        return (at, target, count) -> {
-            for (int done = 0; done < count; ) {
-                int part = Math.min(PART, count - done);
-                read(info, at + done, target, done, part);
-                done += part;
-            }
-        };
-    }
-
-    private void read(TensorInfo info, long at, float[] target, int offset, int count)
-            throws IOException {
-        int width = info.dtype().bytes();
-        stored.clear().limit(count * width);
-        source.read(info.name(), at * width, stored);
-        stored.flip();
-        ByteBuffer exact = stored;
-        if (info.dtype() != DType.FLOAT32) {
-            floats.clear();
-            ElementConversion.convert(info.dtype(), stored, DType.FLOAT32, floats);
-            exact = floats.flip();
-        }
-        exact.asFloatBuffer().get(target, offset, count);
+        return (at, target, count) -> through.read(source, info, at, target, count);
     }
 
     void bytes(TensorInfo info, long at, ByteBuffer target) throws IOException {
@@ -108,19 +88,32 @@ final class Weights implements AutoCloseable {
     /** Returns a hash of all weight files, the same wherever the folder lies. */
     String hash() throws IOException {
         Map<String, String> hashes = new TreeMap<>();
-        if (source instanceof SafetensorsFolder folder) {
-            for (Map.Entry<String, SafetensorsFile> file : folder.files().entrySet()) {
-                hashes.put(file.getKey(), Sha256.of(file.getValue().path()));
-            }
-        } else {
-            return Sha256.of(path);
+        for (Map.Entry<String, Path> file : files().entrySet()) {
+            hashes.put(file.getKey(), Sha256.of(file.getValue()));
         }
+        return hash(hashes);
+    }
+
+    /** Returns the same from the hashes of the files. */
+    static String hash(Map<String, String> hashes) {
         if (hashes.size() == 1) {
             return hashes.values().iterator().next();
         }
         StringBuilder all = new StringBuilder();
-        hashes.forEach((name, hash) -> all.append(hash).append("  ").append(name).append('\n'));
+        new TreeMap<>(hashes)
+                .forEach((name, hash) -> all.append(hash).append("  ").append(name).append('\n'));
         return Sha256.of(all.toString().getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Returns the weight files by name. */
+    Map<String, Path> files() {
+        Map<String, Path> files = new TreeMap<>();
+        if (source instanceof SafetensorsFolder folder) {
+            folder.files().forEach((name, file) -> files.put(name, file.path()));
+        } else {
+            files.put(String.valueOf(path.getFileName()), path);
+        }
+        return files;
     }
 
     /** Fails unless a tensor has the shape of another. */

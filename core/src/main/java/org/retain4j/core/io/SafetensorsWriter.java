@@ -5,8 +5,8 @@ import java.nio.ByteBuffer;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.Collections;
-import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Writes one safetensors file, tensor by tensor, without holding them in memory.
@@ -17,7 +17,8 @@ import java.util.Map;
  * each in as many parts as needed. The file appears only on {@link #commit()}; see {@link
  * AtomicFile}.
  *
- * <p>Not safe for use by several threads at once.
+ * <p>Several threads may write at once as long as each has tensors of its own; {@link #commit()}
+ * and {@link #close()} come after all of them.
  */
 public final class SafetensorsWriter implements AutoCloseable {
 
@@ -25,7 +26,7 @@ public final class SafetensorsWriter implements AutoCloseable {
     private final AtomicFile file;
     private final SafetensorsHeader header;
     private final long dataStart;
-    private final Map<String, Long> written = new HashMap<>();
+    private final Map<String, Long> written = new ConcurrentHashMap<>();
 
     private SafetensorsWriter(
             Path target, AtomicFile file, SafetensorsHeader header, long dataStart) {

@@ -17,7 +17,13 @@ import org.jspecify.annotations.Nullable;
 public final class TensorMerge {
 
     /** Elements of an input that are held at a time, unless a row is longer. */
-    static final int PART = 1 << 16;
+    static final int PART = 1 << 15;
+
+    /** Bytes of counts and buffers that a thread needs besides the parts. */
+    private static final long FIXED = 8 << 20;
+
+    /** Parts besides those of the models: base, result and what a method works with. */
+    private static final int OTHER_PARTS = 4;
 
     /** Work on a part. */
     @FunctionalInterface
@@ -62,6 +68,13 @@ public final class TensorMerge {
         for (int i = 0; i < models.size(); i++) {
             own.add(new LinkedHashMap<>());
         }
+    }
+
+    /** Returns how many bytes a merge may take that has these sizes and number of models. */
+    public static long memory(List<Long> shape, int models) {
+        long row = shape.isEmpty() ? 1 : shape.get(shape.size() - 1);
+        long part = Math.max(PART, row);
+        return FIXED + (models + OTHER_PARTS) * part * Float.BYTES;
     }
 
     /** Sets a parameter of the tensor. */
