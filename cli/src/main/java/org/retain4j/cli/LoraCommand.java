@@ -73,7 +73,7 @@ final class LoraCommand implements Runnable {
         @Parameters(index = "0", paramLabel = "BASE", description = "Model folder or hub name.")
         private String base = "";
 
-        @Parameters(index = "1", paramLabel = "ADAPTER", description = "PEFT folder.")
+        @Parameters(index = "1", paramLabel = "ADAPTER", description = "PEFT folder or hub name.")
         private String adapter = "";
 
         @Parameters(index = "2", paramLabel = "OUT", description = "New or empty folder.")
@@ -105,7 +105,9 @@ final class LoraCommand implements Runnable {
         public Integer call() throws IOException {
             Path target = WeightOptions.emptyFolder("OUT", out);
             LoraMerge merge =
-                    LoraMerge.of(folder(console, "BASE", base), Inputs.path("ADAPTER", adapter))
+                    LoraMerge.of(
+                                    folder(console, "BASE", base),
+                                    ModelOptions.locateAdapter(console, "ADAPTER", adapter))
                             .maxShardBytes(WeightOptions.shardSize(maxShardSize));
             merge = dtype == null ? merge : merge.type(WeightOptions.dtype(dtype));
             merge = anyBase ? merge.anyBase() : merge;
@@ -256,7 +258,7 @@ final class LoraCommand implements Runnable {
                 int equals = text.lastIndexOf('=');
                 String name = equals < 0 ? text : text.substring(0, equals);
                 double weight = equals < 0 ? 1 : weight(text, text.substring(equals + 1));
-                Path adapter = Inputs.path("--adapter", name);
+                Path adapter = ModelOptions.locateAdapter(console, "--adapter", name);
                 requireFits(model, adapter);
                 combine = combine.add(adapter, weight);
             }
@@ -327,7 +329,7 @@ final class LoraCommand implements Runnable {
     static final class Info implements Callable<Integer> {
         private final Console console;
 
-        @Parameters(index = "0", paramLabel = "ADAPTER", description = "PEFT folder.")
+        @Parameters(index = "0", paramLabel = "ADAPTER", description = "PEFT folder or hub name.")
         private String adapter = "";
 
         @Option(names = "--json", description = "Print JSON.")
@@ -339,7 +341,8 @@ final class LoraCommand implements Runnable {
 
         @Override
         public Integer call() throws IOException {
-            AdapterInfo info = AdapterInfo.read(Inputs.path("ADAPTER", adapter));
+            AdapterInfo info =
+                    AdapterInfo.read(ModelOptions.locateAdapter(console, "ADAPTER", adapter));
             console.result(json ? json(info) : text(info));
             return ExitCode.OK;
         }

@@ -1,15 +1,18 @@
 package org.retain4j.cli;
 
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.hub.DownloadListener;
+import org.retain4j.core.hub.Hub;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.TensorEngine;
+import org.retain4j.lora.AdapterInfo;
 import org.retain4j.lora.Lora;
 import picocli.CommandLine.Option;
 
@@ -48,8 +51,13 @@ final class ModelOptions {
     @Option(
             names = "--adapter",
             paramLabel = "DIR",
-            description = "Folder of a PEFT adapter to put on the model.")
+            description = "PEFT adapter to put on the model: a folder or a hub name.")
     private @Nullable String adapter;
+
+    @Option(
+            names = "--any-base",
+            description = "Take an adapter that was trained on a model of another name.")
+    private boolean anyBase;
 
     /** Returns the name of the model as it was given. */
     String name() {
@@ -66,15 +74,25 @@ final class ModelOptions {
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
-        Path folder = adapter == null ? null : Inputs.path("--adapter", adapter);
+        Path folder = adapter == null ? null : locateAdapter(console, "--adapter", adapter);
+        Path located = model.equals(Pretrained.EMBEDDED) ? Path.of(model) : locate(console, model);
+        if (folder != null && !model.equals(Pretrained.EMBEDDED)) {
+            requireBase(folder, located);
+        }
         CausalLm loaded =
                 model.equals(Pretrained.EMBEDDED)
                         ? Pretrained.load(model, on, with)
-                        : Pretrained.load(locate(console, model), on, with);
+                        : Pretrained.load(located, on, with);
         if (folder != null) {
             attach(loaded, folder);
         }
         return loaded;
+    }
+
+    private void requireBase(Path adapter, Path base) throws IOException {
+        if (!anyBase) {
+            AdapterInfo.read(adapter).requireBase(base);
+        }
     }
 
     /** Puts an adapter on a model for as long as the model lives. */
@@ -94,6 +112,22 @@ final class ModelOptions {
         Inputs.path("--model", model);
         try (LazyProgress display = new LazyProgress(console)) {
             return Pretrained.locate(model, new Download(display));
+        }
+    }
+
+    /**
+     * Finds an adapter: a folder, or the name of a repository of the hub.
+     *
+     * @param label option or argument that it was given with
+     */
+    static Path locateAdapter(Console console, String label, String adapter) throws IOException {
+        Path folder = Inputs.path(label, adapter);
+        String repository = adapter.replaceFirst("@.*", "");
+        if (Files.exists(folder) || !repository.contains("/") || !Hub.isRepoId(repository)) {
+            return folder;
+        }
+        try (LazyProgress display = new LazyProgress(console)) {
+            return Pretrained.locate(adapter, new Download(display));
         }
     }
 

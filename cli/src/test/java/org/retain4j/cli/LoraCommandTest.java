@@ -8,6 +8,8 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -145,6 +147,30 @@ class LoraCommandTest {
             expected = model.tokenLogProbs(TokenBatch.of(IDS))[0];
         }
         assertClose(scores(base, both), expected, 1e-4);
+    }
+
+    @Test
+    void anAdapterOfAnotherBaseIsRefusedByItsNameUnlessThatIsAllowed() throws IOException {
+        Path config = adapter.resolve("adapter_config.json");
+        Files.writeString(
+                config,
+                Files.readString(config)
+                        .replace(
+                                "\"base_model_name_or_path\": null",
+                                "\"base_model_name_or_path\": \"some/other-model\""));
+        List<String> words =
+                List.of("generate", "--model", base.toString(), "--adapter", adapter.toString());
+        List<String> all = new ArrayList<>(words);
+        all.addAll(List.of("--prompt", "Once", "--max-new-tokens", "2"));
+        Invocation refused = Invocation.of(all.toArray(String[]::new));
+        assertThat(refused.exit()).isNotZero();
+        assertThat(refused.err().strip().lines()).hasSize(1);
+        assertThat(refused.err()).contains("was made for some/other-model", "--any-base");
+        all.add("--any-base");
+        Invocation allowed = Invocation.of(all.toArray(String[]::new));
+        assertThat(allowed.exit()).as(allowed.err()).isZero();
+        Invocation merge = lora("merge", "BASE", "ADAPTER", "OUT");
+        assertThat(merge.err()).contains("was made for some/other-model", "--any-base");
     }
 
     @ParameterizedTest

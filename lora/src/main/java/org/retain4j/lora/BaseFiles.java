@@ -11,7 +11,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
-import java.util.Locale;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.io.AtomicFile;
@@ -155,42 +154,18 @@ final class BaseFiles implements AutoCloseable {
      * @throws LoraException if both have names and these differ
      */
     void requireRecorded(Path adapter, LoraConfig config) throws LoraException {
-        String recorded = config.baseModel();
-        if (recorded == null || recorded.isBlank()) {
-            return;
-        }
-        String wanted = lastName(recorded);
-        Path real = path().toAbsolutePath().normalize();
-        try {
-            real = real.toRealPath();
-        } catch (IOException e) {
-            // the comparison of names goes on with the path as it was given
-            real = path().toAbsolutePath().normalize();
-        }
-        List<String> own = new ArrayList<>();
-        own.add(lastName(path().toAbsolutePath().normalize().toString()));
-        for (Path part : real) {
-            own.add(lastName(part.toString().replace("--", "/")));
-        }
-        String named = source.config().node("_name_or_path").asText("");
-        if (!named.isBlank()) {
-            own.add(lastName(named));
-        }
-        if (!own.contains(wanted)) {
+        String other = RecordedBase.other(config, path(), source.config());
+        if (other != null) {
             throw new LoraException(
                     "adapter "
                             + adapter
                             + " was made for "
-                            + recorded
+                            + other
                             + " but the base is "
                             + path()
-                            + "; if this is the same model under another name, allow any base");
+                            + "; if this is the same model under another name, allow any base"
+                            + " (--any-base)");
         }
-    }
-
-    private static String lastName(String path) {
-        String plain = path.replace('\\', '/').replaceAll("/+$", "");
-        return plain.substring(plain.lastIndexOf('/') + 1).toLowerCase(Locale.ROOT);
     }
 
     /**

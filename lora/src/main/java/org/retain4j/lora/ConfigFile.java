@@ -30,8 +30,9 @@ import org.slf4j.LoggerFactory;
  * An {@code adapter_config.json}.
  *
  * @param origin where it comes from, for messages
+ * @param transposed {@code fan_in_fan_out}: whether the layers store weights as {@code [in, out]}
  */
-record ConfigFile(String origin, LoraConfig config) {
+record ConfigFile(String origin, LoraConfig config, boolean transposed) {
 
     static final String NAME = "adapter_config.json";
 
@@ -171,7 +172,8 @@ record ConfigFile(String origin, LoraConfig config) {
         if (!unknown.isEmpty()) {
             LOG.warn("{}: unknown keys {} are ignored", origin, shortened(unknown.toString()));
         }
-        return new ConfigFile(origin, reader.config());
+        boolean transposed = root.path("fan_in_fan_out").asBoolean(false);
+        return new ConfigFile(origin, reader.config(), transposed);
     }
 
     /** Reads settings from a user, of whom an unknown key is a mistake. */

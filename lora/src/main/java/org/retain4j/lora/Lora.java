@@ -1,6 +1,7 @@
 package org.retain4j.lora;
 
 import java.io.IOException;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -18,6 +19,8 @@ import org.retain4j.core.nn.ParameterSlot;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The adapters of one model, by name, of which any number is active.
@@ -34,6 +37,8 @@ import org.retain4j.core.tensor.Tensor;
  * passes may run in several threads; everything else needs the model for itself.
  */
 public final class Lora implements AutoCloseable {
+
+    private static final Logger LOG = LoggerFactory.getLogger(Lora.class);
 
     /** Name of an adapter that got none, as in PEFT. */
     public static final String DEFAULT = "default";
@@ -97,6 +102,9 @@ public final class Lora implements AutoCloseable {
     /**
      * Attaches the adapter of a PEFT folder under the name {@link #DEFAULT} and makes it active.
      *
+     * <p>Shapes must fit. If the adapter names a base and the model has another name, that is
+     * logged as a warning; {@link AdapterInfo#requireBase} refuses it.
+     *
      * @throws LoraException if it is damaged or belongs to another model
      */
     public static Lora load(CausalLm model, Path folder) throws LoraException {
@@ -132,6 +140,28 @@ public final class Lora implements AutoCloseable {
         requireFree(name);
         try (StoredAdapter stored = StoredAdapter.open(folder)) {
             adapters.put(name, NamedAdapter.load(index, name, stored));
+            warnOfOtherBase(folder, stored.config());
+        }
+    }
+
+    private void warnOfOtherBase(Path folder, LoraConfig config) {
+        try {
+            Path file = Path.of(index.model().config().origin()).toAbsolutePath();
+            Path place = file.endsWith("config.json") ? file.getParent() : file;
+            String other =
+                    place == null
+                            ? null
+                            : RecordedBase.other(config, place, index.model().config());
+            if (other != null) {
+                LOG.warn(
+                        "adapter {} was made for {} but the model is {}; their shapes fit, but it"
+                                + " helps only on the model that it was trained on",
+                        folder,
+                        other,
+                        place);
+            }
+        } catch (InvalidPathException e) {
+            LOG.debug("a model without a path is any model", e);
         }
     }
 

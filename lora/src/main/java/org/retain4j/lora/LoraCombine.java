@@ -246,7 +246,8 @@ public final class LoraCombine {
                                 draft.exclude = null;
                             }
                         });
-        new AdapterWriter(config, false, values).write(out);
+        boolean transposed = adapters.stream().anyMatch(StoredAdapter::isTransposed);
+        new AdapterWriter(config, transposed, values).write(out);
         return rank;
     }
 

@@ -1,15 +1,14 @@
 package org.retain4j.lora;
 
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
-import java.nio.ByteOrder;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.io.ElementConversion;
 import org.retain4j.core.io.ShardedWriter;
@@ -34,6 +33,8 @@ public final class LoraMerge {
     private static final long MAX_SHARD = 5_000_000_000L;
 
     private static final int PART = 1 << 18;
+
+    private static final ByteBuffer EMPTY = ByteBuffer.allocate(0);
 
     private final Path base;
     private final Path adapter;
@@ -126,9 +127,6 @@ public final class LoraMerge {
                                 + " of both, which cannot be merged together");
             }
             write(files, stored, changes, untied, out);
-            files.writeBeside(out, type, untied);
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
         }
     }
 
@@ -171,79 +169,123 @@ public final class LoraMerge {
         }
         long total = items.stream().mapToLong(item -> item.spec().byteCount()).sum();
         try (ShardedWriter writer =
-                ShardedWriter.create(
-                        out,
-                        items.stream().map(Item::spec).toList(),
-                        Map.of("format", "pt"),
-                        maxShardBytes)) {
+                        ShardedWriter.create(
+                                out,
+                                items.stream().map(Item::spec).toList(),
+                                Map.of("format", "pt"),
+                                maxShardBytes);
+                OrderedBlocks blocks = new OrderedBlocks()) {
             long done = 0;
-            ByteBuffer in = ByteBuffer.allocateDirect(PART * 8).order(ByteOrder.LITTLE_ENDIAN);
-            ByteBuffer converted =
-                    ByteBuffer.allocateDirect(PART * 8).order(ByteOrder.LITTLE_ENDIAN);
             for (Item item : items) {
-                if (item.change() == null) {
-                    copy(files, item, writer, in, converted);
-                } else {
-                    merge(files, stored, item, item.change(), writer);
-                }
                 done += item.spec().byteCount();
-                progress.at(done, total);
+                add(files, stored, item, writer, blocks, done, total);
             }
+            blocks.finish();
+            // the disk stores the small files together with the large one
+            Future<?> beside =
+                    blocks.beside(
+                            space -> {
+                                files.writeBeside(out, type, untied);
+                                return EMPTY;
+                            });
             writer.commit();
+            OrderedBlocks.result(beside);
         }
     }
 
-    private static void copy(
-            BaseFiles files, Item item, ShardedWriter writer, ByteBuffer in, ByteBuffer converted)
-            throws IOException {
-        TensorInfo info = item.source();
-        int part = PART * info.dtype().bytes();
-        for (long at = 0; at < info.byteCount(); at += part) {
-            in.clear().limit((int) Math.min(part, info.byteCount() - at));
-            files.tensors().read(info.name(), at, in);
-            in.flip();
-            if (info.dtype() == item.spec().dtype()) {
-                writer.write(item.spec().name(), in);
-            } else {
-                converted.clear();
-                ElementConversion.convert(info.dtype(), in, item.spec().dtype(), converted);
-                writer.write(item.spec().name(), converted.flip());
-            }
-        }
-    }
-
-    private static void merge(
+    /** Asks for the blocks of one tensor. */
+    private void add(
             BaseFiles files,
             StoredAdapter stored,
             Item item,
-            WeightChange change,
-            ShardedWriter writer)
+            ShardedWriter writer,
+            OrderedBlocks blocks,
+            long done,
+            long total)
             throws IOException {
-        DType type = item.spec().dtype();
-        WeightChange.Rows changed = change.open(stored, files);
-        try {
-            files.forEachPart(
-                    item.source(),
-                    (values, rows, columns, first) -> {
-                        changed.apply(values, rows, columns, first);
-                        int count = rows * columns;
-                        ByteBuffer exact = files.buffer(2, count * Float.BYTES);
-                        exact.asFloatBuffer().put(values, 0, count);
-                        exact.limit(count * Float.BYTES);
-                        ByteBuffer rounded = files.buffer(3, count * type.bytes());
-                        ElementConversion.convert(DType.FLOAT32, exact, type, rounded);
-                        write(writer, item.spec().name(), rounded.flip());
+        TensorInfo info = item.source();
+        DType target = item.spec().dtype();
+        long all = info.elementCount();
+        if (all == 0) {
+            return;
+        }
+        int columns = Math.toIntExact(info.shape().size() < 2 ? all : all / info.shape().get(0));
+        WeightChange change = item.change();
+        boolean halves =
+                change != null
+                        && info.dtype() == DType.BFLOAT16
+                        && target == DType.BFLOAT16
+                        && columns % 2 == 0
+                        && change.isProduct(stored);
+        WeightChange.Rows changed = change == null ? null : change.open(stored, files, halves);
+        int step = Math.max(1, PART / columns);
+        long rows = all / columns;
+        for (long first = 0; first < rows; first += step) {
+            Block block =
+                    new Block(info, target, first, (int) Math.min(step, rows - first), columns);
+            boolean last = first + step >= rows;
+            blocks.add(
+                    space ->
+                            halves && changed != null
+                                    ? block.halves(files, changed, space)
+                                    : block.make(files, changed, space),
+                    bytes -> {
+                        writer.write(item.spec().name(), bytes);
+                        if (last) {
+                            progress.at(done, total);
+                        }
                     });
-        } catch (UncheckedIOException e) {
-            throw e.getCause();
         }
     }
 
-    private static void write(ShardedWriter writer, String name, ByteBuffer bytes) {
-        try {
-            writer.write(name, bytes);
-        } catch (IOException e) {
-            throw new UncheckedIOException(e);
+    /** Some rows of a tensor. */
+    private record Block(TensorInfo info, DType target, long first, int rows, int columns) {
+
+        private ByteBuffer read(BaseFiles files, OrderedBlocks.Workspace space) throws IOException {
+            int width = info.dtype().bytes();
+            ByteBuffer raw = space.buffer(0, Math.multiplyExact(rows * columns, width));
+            files.tensors().read(info.name(), first * columns * width, raw);
+            return raw.flip();
+        }
+
+        private ByteBuffer make(
+                BaseFiles files, WeightChange.@Nullable Rows changed, OrderedBlocks.Workspace space)
+                throws IOException {
+            ByteBuffer raw = read(files, space);
+            if (changed == null && info.dtype() == target) {
+                return raw;
+            }
+            if (changed == null) {
+                return converted(info.dtype(), raw, target, 1, space);
+            }
+            int count = rows * columns;
+            float[] values = space.values(count);
+            ByteBuffer exact = converted(info.dtype(), raw, DType.FLOAT32, 1, space);
+            exact.asFloatBuffer().get(values, 0, count);
+            changed.apply(values, rows, columns, first);
+            exact.asFloatBuffer().put(values, 0, count);
+            return converted(DType.FLOAT32, exact, target, 2, space);
+        }
+
+        private ByteBuffer converted(
+                DType from, ByteBuffer in, DType to, int number, OrderedBlocks.Workspace space) {
+            ByteBuffer out = space.buffer(number, Math.multiplyExact(rows * columns, to.bytes()));
+            ElementConversion.convert(from, in, to, out);
+            return out.flip();
+        }
+
+        /** Adds a product to bfloat16 numbers. */
+        private ByteBuffer halves(
+                BaseFiles files, WeightChange.Rows changed, OrderedBlocks.Workspace space)
+                throws IOException {
+            ByteBuffer raw = read(files, space);
+            float[] values = space.values(rows * columns);
+            int[] words = space.words(columns);
+            ByteBuffer exchange = space.buffer(1, columns * Float.BYTES);
+            BfloatHalves.read(raw, rows, columns, words, exchange, values);
+            changed.apply(values, rows, columns, first);
+            BfloatHalves.write(values, rows, columns, words, exchange, raw);
+            return raw;
         }
     }
 }

@@ -39,6 +39,7 @@ final class StoredAdapter implements AutoCloseable {
 
     private final Path folder;
     private final LoraConfig config;
+    private final boolean transposed;
     private final SafetensorsFile file;
     private final Map<String, Matrices> modules = new TreeMap<>();
     private final Map<String, String> wholes = new LinkedHashMap<>();
@@ -52,9 +53,10 @@ final class StoredAdapter implements AutoCloseable {
      */
     record Matrices(String a, String b, @Nullable String magnitude, boolean isEmbedding) {}
 
-    private StoredAdapter(Path folder, LoraConfig config, SafetensorsFile file) {
+    private StoredAdapter(Path folder, ConfigFile config, SafetensorsFile file) {
         this.folder = folder;
-        this.config = config;
+        this.config = config.config();
+        this.transposed = config.transposed();
         this.file = file;
     }
 
@@ -74,7 +76,7 @@ final class StoredAdapter implements AutoCloseable {
                             + " and "
                             + WEIGHTS);
         }
-        LoraConfig config = ConfigFile.read(folder.resolve(ConfigFile.NAME)).config();
+        ConfigFile config = ConfigFile.read(folder.resolve(ConfigFile.NAME));
         Path weights = folder.resolve(WEIGHTS);
         if (!Files.exists(weights) && Files.exists(folder.resolve("adapter_model.bin"))) {
             throw new LoraException(
@@ -231,6 +233,11 @@ final class StoredAdapter implements AutoCloseable {
 
     LoraConfig config() {
         return config;
+    }
+
+    /** Returns whether the file says that layers store weights as {@code [in, out]}. */
+    boolean isTransposed() {
+        return transposed;
     }
 
     /** Returns adapted modules by name, sorted. */

@@ -2,10 +2,10 @@ package org.retain4j.lora;
 
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.io.TensorInfo;
 
@@ -169,8 +169,18 @@ record WeightChange(
         return ids == null || ids.size() != 1 ? List.of() : ids.values().iterator().next();
     }
 
-    /** Loads what the change needs. */
-    Rows open(StoredAdapter stored, BaseFiles files) throws IOException {
+    /** Returns whether all it does is to add the product of two matrices. */
+    boolean isProduct(StoredAdapter stored) {
+        StoredAdapter.Matrices own = module == null ? null : stored.modules().get(module);
+        return own != null && own.magnitude() == null && wholeKey == null && tokenKey == null;
+    }
+
+    /**
+     * Loads what the change needs. The result may be used by several threads for different rows.
+     *
+     * @param halves whether numbers come in the order of {@link BfloatHalves}, for a product alone
+     */
+    Rows open(StoredAdapter stored, BaseFiles files, boolean halves) throws IOException {
         List<Rows> steps = new ArrayList<>();
         if (wholeKey != null) {
             float[] whole = stored.floats(wholeKey);
@@ -188,7 +198,7 @@ record WeightChange(
         }
         StoredAdapter.Matrices own = module == null ? null : stored.modules().get(module);
         if (own != null) {
-            steps.add(product(stored, own, files));
+            steps.add(product(stored, own, files, halves));
         }
         return (values, rows, columns, first) ->
                 steps.forEach(step -> step.apply(values, rows, columns, first));
@@ -208,37 +218,29 @@ record WeightChange(
     }
 
     /** Adds left · right, rows of left with rows of the weight; DoRA sets the lengths then. */
-    private Rows product(StoredAdapter stored, StoredAdapter.Matrices own, BaseFiles files)
+    private Rows product(
+            StoredAdapter stored, StoredAdapter.Matrices own, BaseFiles files, boolean halves)
             throws IOException {
         int rank = Math.toIntExact(stored.shape(own.a()).get(0));
         float[] a = stored.floats(own.a());
         float[] b = stored.floats(own.b());
         boolean turned = transposed || own.isEmbedding();
         float[] left = turned ? turned(a, rank) : b;
-        float[] right = turned ? turned(b, b.length / rank) : a;
+        float[] plain = turned ? turned(b, b.length / rank) : a;
+        float[] right = halves ? BfloatHalves.ordered(plain, plain.length / rank) : plain;
         float scale = (float) (share * stored.config().scaleOf(String.valueOf(module)));
-        int workers = Runtime.getRuntime().availableProcessors();
         Rows sum =
-                (values, rows, columns, first) ->
-                        // as few tasks as processors: waking threads costs more than a row
-                        IntStream.range(0, workers)
-                                .parallel()
-                                .forEach(
-                                        worker -> {
-                                            int end = (int) ((worker + 1L) * rows / workers);
-                                            int row = (int) ((long) worker * rows / workers);
-                                            for (; row < end; row++) {
-                                                addRow(
-                                                        values,
-                                                        row * columns,
-                                                        columns,
-                                                        left,
-                                                        Math.toIntExact((first + row) * rank),
-                                                        right,
-                                                        rank,
-                                                        scale);
-                                            }
-                                        });
+                (values, rows, columns, first) -> {
+                    float[] added = new float[columns];
+                    for (int row = 0; row < rows; row++) {
+                        int leftAt = Math.toIntExact((first + row) * rank);
+                        product(left, leftAt, right, rank, added);
+                        int at = row * columns;
+                        for (int j = 0; j < columns; j++) {
+                            values[at + j] += scale * added[j];
+                        }
+                    }
+                };
         if (own.magnitude() == null) {
             return sum;
         }
@@ -278,16 +280,10 @@ record WeightChange(
         };
     }
 
-    private static void addRow(
-            float[] values,
-            int at,
-            int columns,
-            float[] left,
-            int leftAt,
-            float[] right,
-            int rank,
-            float scale) {
-        float[] sum = new float[columns];
+    /** Sets a row of a product. */
+    private static void product(float[] left, int leftAt, float[] right, int rank, float[] sum) {
+        int columns = sum.length;
+        Arrays.fill(sum, 0);
         int k = 0;
         // four terms at once: the sums are then read and written a quarter as often
         for (; k + 4 <= rank; k += 4) {
@@ -313,9 +309,6 @@ record WeightChange(
             for (int j = 0; j < columns; j++) {
                 sum[j] += factor * right[start + j];
             }
-        }
-        for (int j = 0; j < columns; j++) {
-            values[at + j] += scale * sum[j];
         }
     }
 

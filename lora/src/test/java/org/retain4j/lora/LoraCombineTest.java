@@ -24,6 +24,22 @@ class LoraCombineTest {
 
     @TempDir Path folder;
 
+    @Test
+    void aCombinationKeepsTheOrientationOfTheLayers() throws IOException {
+        Path gpt2 = Golden.LORA.resolve("gpt2_c_attn");
+        LoraCombine.as(LoraCombine.Type.CAT).add(gpt2, 0.5).add(gpt2, 0.5).run(folder);
+        assertThat(Files.readString(folder.resolve(ConfigFile.NAME)))
+                .contains("\"fan_in_fan_out\": true");
+        TokenBatch row = Golden.row0(Golden.json(gpt2));
+        try (CausalLm model = Golden.base(gpt2);
+                CausalLm other = Golden.base(gpt2);
+                Scope scope = Scope.open();
+                Lora once = Lora.load(model, gpt2);
+                Lora twice = Lora.load(other, folder)) {
+            Golden.assertClose(other.logits(row), model.logits(row), 1e-4);
+        }
+    }
+
     @ParameterizedTest
     @ValueSource(
             strings = {
