@@ -160,7 +160,10 @@ public final class FineTuning {
             }
             TrainResult result;
             Map<String, Double> measured;
-            try (Methods methods = Methods.attach(config, encoding, model, lora, trainer, rows())) {
+            List<String> notes;
+            try (Methods methods =
+                    Methods.attach(config, encoding, model, lora, trainer, rows(), display)) {
+                notes = methods.notes();
                 result = checkpoint == null ? trainer.run() : trainer.resume(checkpoint);
                 measured = new LinkedHashMap<>(result.evaluation());
                 if (methods.finish(model) || moved(result)) {
@@ -185,7 +188,7 @@ public final class FineTuning {
                 finished.measure(model, lora, result, measured);
             }
             List<String> results = results(result, measured, (System.nanoTime() - started) / 1e9);
-            write(results, result, measured, changes, provenance);
+            write(results, notes, result, measured, changes, provenance);
             for (SampleChange change : changes) {
                 display.note(
                         "\n> "
@@ -368,6 +371,7 @@ public final class FineTuning {
 
     private void write(
             List<String> results,
+            List<String> notes,
             TrainResult result,
             Map<String, Double> measured,
             List<SampleChange> changes,
@@ -381,6 +385,7 @@ public final class FineTuning {
         AtomicFile.write(folder.resolve("run.json"), JSON.writeValueAsString(run) + "\n");
         List<String> messages = new ArrayList<>(plan.warnings());
         messages.addAll(data.summary());
+        messages.addAll(notes);
         messages.addAll(result.saveErrors());
         if (!result.stopped().isEmpty()) {
             messages.add("Stopped early: " + result.stopped());

@@ -38,14 +38,16 @@ import org.retain4j.regularization.weights.ModelSoup;
 import org.retain4j.replay.ExperienceReplay;
 import org.retain4j.replay.LossWeightReplay;
 import org.retain4j.replay.ReplayCurriculum;
-import org.retain4j.replay.SelfGenerated;
 import org.retain4j.replay.dark.DarkReplay;
 import org.retain4j.replay.dark.TopScores;
+import org.retain4j.replay.generation.LamolFormat;
+import org.retain4j.replay.generation.LamolLosses;
 
 /** The methods against forgetting that a run.yaml asks for, plugged into a trainer. */
 final class Methods implements AutoCloseable {
 
     private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+    private final List<String> notes = new ArrayList<>();
     private final @Nullable WiseFt average;
     private final @Nullable Double graft;
     private @Nullable CausalLm base;
@@ -93,6 +95,14 @@ final class Methods implements AutoCloseable {
         if (replay != null) {
             try {
                 BatchSource none = (first, count) -> List.of();
+                if (replay.magpie != null) {
+                    replay.magpie.generator(config.seed);
+                    replay.magpie.script();
+                } else if (replay.ssr != null) {
+                    replay.ssr.generator(config.seed);
+                } else if (replay.lamol != null && !(replay.lamol.lambda >= 0)) {
+                    throw new IllegalArgumentException("lamol.lambda must be 0 or more");
+                }
                 if (replay.added != null) {
                     new LossWeightReplay(none, replay.added.rows, replay.added.weight).mix(none);
                 } else if (replay.dark == null) {
@@ -143,7 +153,8 @@ final class Methods implements AutoCloseable {
             CausalLm model,
             @Nullable Lora lora,
             Trainer trainer,
-            long rows)
+            long rows,
+            FineTuning.Display display)
             throws IOException {
         RegularizationSection wanted = config.regularization;
         Methods methods =
@@ -151,7 +162,7 @@ final class Methods implements AutoCloseable {
                         wanted.wiseFt == null ? null : new WiseFt(wanted.wiseFt.alpha),
                         wanted.graft);
         try {
-            methods.attach(config, wanted, encoding, model, lora, trainer, rows);
+            methods.attach(config, wanted, encoding, model, lora, trainer, rows, display);
             return methods;
         } catch (IOException | RuntimeException | Error e) {
             methods.close();
@@ -166,7 +177,8 @@ final class Methods implements AutoCloseable {
             CausalLm model,
             @Nullable Lora lora,
             Trainer trainer,
-            long rows)
+            long rows,
+            FineTuning.Display display)
             throws IOException {
         boolean changesWeights = wanted.wiseFt != null || wanted.graft != null;
         if (lora == null && (wanted.klToBase != null || changesWeights)) {
@@ -223,8 +235,10 @@ final class Methods implements AutoCloseable {
             trainer.project(gpm);
         }
         wrappers(config).forEach(trainer::wrap);
-        if (config.replay != null) {
-            BatchSource old = old(config, config.replay, encoding, model, lora);
+        if (config.replay != null && config.replay.lamol != null) {
+            trainer.mix(lamol(config.replay.lamol, model));
+        } else if (config.replay != null) {
+            BatchSource old = old(config, config.replay, encoding, model, lora, display);
             trainer.mix(replay(config.replay, old, model, lora, rows));
         }
         if (config.emaDecay != null) {
@@ -286,22 +300,37 @@ final class Methods implements AutoCloseable {
         return byName;
     }
 
-    private static BatchSource old(
+    private static LamolLosses lamol(ReplaySection.LamolSection section, CausalLm model) {
+        try {
+            List<String> tasks = section.tasks.isEmpty() ? null : section.tasks;
+            return new LamolLosses(LamolFormat.of(model.tokenizer(), tasks), section.lambda);
+        } catch (IllegalArgumentException e) {
+            throw new UsageException("replay.lamol: " + e.getMessage());
+        }
+    }
+
+    private BatchSource old(
             RunConfig config,
             ReplaySection section,
             TrainingData.Encoding encoding,
             CausalLm model,
-            @Nullable Lora lora)
+            @Nullable Lora lora,
+            FineTuning.Display display)
             throws IOException {
-        if (section.selfGenerated == null) {
+        if (!WrittenData.isWanted(section)) {
             return TrainingData.forMethod(config, encoding, "replay.data", section.data);
         }
-        SelfGenerated generator =
-                new SelfGenerated(
-                        section.selfGenerated.samples, section.selfGenerated.length, config.seed);
+        WrittenData data = new WrittenData(config, section, encoding, display);
         try (Lora.Disabled time = lora == null ? null : lora.disabled()) {
-            return generator.write(model);
+            BatchSource written = data.write(model);
+            notes.addAll(data.notes());
+            return written;
         }
+    }
+
+    /** Returns what is to be said about the methods, a line each. */
+    List<String> notes() {
+        return List.copyOf(notes);
     }
 
     private <T extends AutoCloseable> T own(T part) {

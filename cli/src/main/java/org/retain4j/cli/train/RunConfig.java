@@ -257,6 +257,9 @@ final class RunConfig {
         parts.put("lora_init_data", loraInitData);
         if (replay != null) {
             parts.put("replay.data", replay.data);
+            if (replay.ssr != null) {
+                parts.put("replay.ssr.data", replay.ssr.data);
+            }
         }
         if (regularization.ewc != null) {
             parts.put("regularization.ewc.data", regularization.ewc.data);

@@ -10,10 +10,12 @@ import java.util.Map;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.Sha256;
 import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.TrainRow;
+import org.retain4j.finetune.data.ChatFormat;
 import org.retain4j.finetune.data.DataException;
 import org.retain4j.finetune.data.DatasetSource;
 import org.retain4j.finetune.data.EncodedDataset;
@@ -58,11 +60,13 @@ record TrainingData(
         private final RunConfig config;
         private final ExampleEncoder encoder;
         private final Consumer<String> note;
+        private final @Nullable ChatFormat chat;
         private int told;
 
         Encoding(RunConfig config, BaseModel base, Consumer<String> note) {
             this.config = config;
             this.note = note;
+            this.chat = base.chat();
             EncodingOptions options =
                     EncodingOptions.defaults()
                             .withMaxLength(config.maxLength)
@@ -75,6 +79,11 @@ record TrainingData(
 
         ExampleEncoder encoder() {
             return encoder;
+        }
+
+        /** Returns how conversations are written; null when the model does not say. */
+        @Nullable ChatFormat chat() {
+            return chat;
         }
 
         EncodedDataset encode(String key, DataSpec spec) throws IOException {
@@ -237,7 +246,8 @@ record TrainingData(
         }
     }
 
-    private static DatasetSource source(RunConfig config, EncodedDataset data, int number) {
+    /** Returns rows in the order and packing of a run; the number tells sources apart. */
+    static DatasetSource source(RunConfig config, EncodedDataset data, int number) {
         long seed = (config.dataSeed == null ? config.seed : config.dataSeed) + number;
         SourceOptions options =
                 config.shuffle ? SourceOptions.shuffled(seed) : SourceOptions.ordered();

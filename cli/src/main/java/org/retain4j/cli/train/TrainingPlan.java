@@ -125,8 +125,27 @@ record TrainingPlan(
                 "with lora, l2_sp and ewc have the mode gradient alone");
         if (config.replay != null) {
             require(
-                    config.replay.data.isEmpty() != (config.replay.selfGenerated == null),
-                    "replay needs either data or self_generated");
+                    config.replay.sources() == 1,
+                    "replay needs one of data, self_generated, magpie, ssr and lamol, has "
+                            + config.replay.sources()
+                            + " of them");
+            require(
+                    config.replay.ssr == null || !config.replay.ssr.data.isEmpty(),
+                    "replay.ssr needs data, a few old examples to start from");
+            if (config.replay.lamol != null) {
+                require(
+                        config.replay.added == null
+                                && config.replay.dark == null
+                                && config.replay.course == ReplaySection.ReplayCourse.CONSTANT,
+                        "replay.lamol trains rows that are in train already, and does not go with"
+                                + " added, dark or course");
+                require(
+                        !config.packing,
+                        "replay.lamol needs packing: false, since it trains every row twice");
+                require(
+                        lora == null,
+                        "with lora, lamol cannot train its new tokens; train the weights");
+            }
             require(
                     config.replay.added == null || config.replay.dark == null,
                     "replay has added and dark, which both add rows; give one of them");
@@ -180,6 +199,11 @@ record TrainingPlan(
                         + ", but the model has "
                         + base.spec().maxPositions()
                         + " positions");
+        require(
+                config.replay == null || config.replay.magpie == null || base.chat() != null,
+                "replay.magpie needs a chat template, and a model that was tuned with it; "
+                        + config.model
+                        + " has none, give chat_template or use self_generated");
         List<String> trained = trained(config, trainable);
         long elements = trained.stream().mapToLong(trainable::get).sum();
         long all = base.parameters().values().stream().mapToLong(Long::longValue).sum();
