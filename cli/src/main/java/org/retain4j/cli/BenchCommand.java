@@ -5,12 +5,14 @@ import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.bench.BenchmarkModel;
 import org.retain4j.cli.bench.GenerationBenchmark;
+import org.retain4j.cli.bench.MethodBenchmark;
 import org.retain4j.cli.bench.TrainingBenchmark;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.model.ModelConfig;
@@ -27,8 +29,9 @@ import picocli.CommandLine.Option;
         name = "bench",
         description = {
             "Times full training steps (forward, backward, clipping, AdamW) of a model on random"
-                    + " tokens and the shares of their parts, or with --generate greedy decoding,"
-                    + " and shows the peak memory of the process.",
+                    + " tokens and the shares of their parts, with --methods what methods against"
+                    + " forgetting add to a step, or with --generate greedy decoding, and shows the"
+                    + " peak memory of the process.",
             ""
         },
         optionListHeading = "Options:%n",
@@ -44,6 +47,7 @@ import picocli.CommandLine.Option;
             "  retain4j bench",
             "  retain4j bench --batch-size 1 --max-length 1024 --gradient-checkpointing",
             "  retain4j bench --model SmolLM2-135M-Instruct --steps 10",
+            "  retain4j bench --methods l2sp,ewc,kl-lora,replay:0.1,agem,sam,fisher",
             "  retain4j bench --generate 64 --max-length 32 --batch-size 1",
             "  retain4j bench --config SmolLM2-135M/config.json --json"
         })
@@ -120,6 +124,25 @@ final class BenchCommand implements Callable<Integer> {
     private int loraRank;
 
     @Option(
+            names = "--methods",
+            paramLabel = "LIST",
+            split = ",",
+            hideParamSyntax = true,
+            description =
+                    "Time steps with these methods in turn with steps without: l2sp, ewc, kl-lora,"
+                            + " replay:SHARE, agem, sam, fisher (Fisher information a sequence);"
+                            + " lora and plain are what they are compared with. --steps counts the"
+                            + " steps of a method in a round.")
+    private List<String> methods = List.of();
+
+    @Option(
+            names = "--rounds",
+            paramLabel = "N",
+            defaultValue = "3",
+            description = "Rounds through all --methods. Default: ${DEFAULT-VALUE}")
+    private int rounds;
+
+    @Option(
             names = "--generate",
             paramLabel = "N",
             description =
@@ -144,6 +167,18 @@ final class BenchCommand implements Callable<Integer> {
                         generation(
                                 new GenerationBenchmark(
                                         measured, batchSize, maxLength, generate, steps),
+                                with));
+                return ExitCode.OK;
+            }
+            if (!methods.isEmpty()) {
+                if (loraRank != 0 || gradientCheckpointing) {
+                    throw new UsageException(
+                            "--methods does not go with --lora-rank and --gradient-checkpointing");
+                }
+                console.result(
+                        methods(
+                                new MethodBenchmark(
+                                        measured, batchSize, maxLength, steps, rounds, methods),
                                 with));
                 return ExitCode.OK;
             }
@@ -202,6 +237,53 @@ final class BenchCommand implements Callable<Integer> {
                 result.tokensPerSecond(),
                 benchmark.repeats() - 1,
                 result.peakMegabytes());
+    }
+
+    private String methods(MethodBenchmark benchmark, Precision with) throws IOException {
+        List<MethodBenchmark.Line> lines = benchmark.run();
+        if (json) {
+            return JSON.writeValueAsString(
+                            Map.of(
+                                    "program",
+                                    "retain4j libtorch " + TensorEngine.libtorchVersion(),
+                                    "methods",
+                                    lines))
+                    + "\n";
+        }
+        StringBuilder text =
+                new StringBuilder(
+                        String.format(
+                                Locale.ROOT,
+                                "%d x %d tokens, %s; medians, the first of %d steps left out of each"
+                                        + " of %d rounds%n",
+                                benchmark.batch(),
+                                benchmark.tokens(),
+                                with,
+                                benchmark.steps(),
+                                benchmark.rounds()));
+        text.append(
+                String.format(
+                        Locale.ROOT,
+                        "%-14s %10s %10s %8s  %s%n",
+                        "method",
+                        "CPU s",
+                        "wall s",
+                        "ratio",
+                        "of CPU s to"));
+        for (MethodBenchmark.Line line : lines) {
+            text.append(
+                    String.format(
+                            Locale.ROOT,
+                            "%-14s %10.3f %10.3f %8s  %s%n",
+                            line.method(),
+                            line.cpuSeconds(),
+                            line.wallSeconds(),
+                            line.ratio() == null
+                                    ? ""
+                                    : String.format(Locale.ROOT, "%.3f", line.ratio()),
+                            line.ratio() == null ? "" : line.reference()));
+        }
+        return text.toString();
     }
 
     private static String line(TrainingBenchmark benchmark, TrainingBenchmark.Result result)

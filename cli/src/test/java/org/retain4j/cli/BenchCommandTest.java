@@ -110,9 +110,48 @@ class BenchCommandTest {
         assertThat(both.err()).contains("--model and --config");
     }
 
+    @Test
+    void stepsWithMethodsAreComparedWithStepsWithout() throws IOException {
+        Invocation run =
+                Invocation.of(
+                        "bench",
+                        "--config",
+                        config,
+                        "--methods",
+                        "l2sp,ewc,kl-lora,replay:0.5,agem,sam,fisher",
+                        "--max-length",
+                        "8",
+                        "--steps",
+                        "2",
+                        "--rounds",
+                        "1",
+                        "--json");
+        assertThat(run.exit()).as(run.err()).isZero();
+        JsonNode lines = new ObjectMapper().readTree(run.out()).get("methods");
+        assertThat(lines.findValuesAsText("method"))
+                .containsExactly(
+                        "plain",
+                        "l2sp",
+                        "ewc",
+                        "lora",
+                        "kl-lora",
+                        "replay:0.5",
+                        "agem",
+                        "sam",
+                        "plain, 1 row",
+                        "fisher");
+        assertThat(lines.get(0).get("ratio").isNull()).isTrue();
+        assertThat(lines.get(4).get("reference").asText()).isEqualTo("lora");
+        assertThat(lines.get(6).get("samples").asInt()).isEqualTo(1);
+        assertThat(lines.get(9).get("reference").asText()).isEqualTo("plain, 1 row");
+        assertThat(lines.get(9).get("samples").asInt()).isEqualTo(16);
+    }
+
     @ParameterizedTest
     @CsvSource({
         "--steps,1,2 steps",
+        "--methods,l2spp,unknown method l2spp",
+        "--methods,replay:2,no share",
         "--batch-size,0,at least 1 row",
         "--max-length,x,whole number",
         "--precision,f8,unknown precision"

@@ -50,6 +50,7 @@ record Invocation(int exit, String out, String err) {
                         1000,
                         0,
                         0,
+                        4_000_000,
                         1.5,
                         List.of());
         return new ComparisonResult(

@@ -121,6 +121,10 @@ class RecipeCommandTest {
         JsonNode l2sp = results.get("methods").get(1);
         assertThat(l2sp.get("trials")).hasSize(2);
         assertThat(l2sp.at("/chosen/regularization.l2_sp.lambda").isNumber()).isTrue();
+        assertThat(l2sp.get("memoryBytes").asLong())
+                .as("keeps the weights before training")
+                .isGreaterThan(results.at("/methods/0/memoryBytes").asLong());
+        assertThat(l2sp.get("extraTokens").asLong()).isZero();
         double base = results.at("/base/text/value/value").asDouble();
         double plain = value(results, 0);
         assertThat(plain).as("forgets").isGreaterThan(base);

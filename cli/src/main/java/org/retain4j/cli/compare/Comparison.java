@@ -5,7 +5,6 @@ import java.time.OffsetDateTime;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,6 +16,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.Versions;
 import org.retain4j.core.model.CausalLm;
@@ -28,8 +28,8 @@ import org.retain4j.core.tensor.TensorEngine;
 import org.retain4j.evaluation.metrics.DocumentScores;
 import org.retain4j.evaluation.report.ComparisonResult;
 import org.retain4j.evaluation.report.Curve;
-import org.retain4j.evaluation.report.LearningRateTrial;
 import org.retain4j.evaluation.report.MethodResult;
+import org.retain4j.evaluation.report.MethodTrial;
 import org.retain4j.evaluation.statistics.ClusteredBootstrap;
 import org.retain4j.evaluation.statistics.Estimate;
 
@@ -38,11 +38,12 @@ import org.retain4j.evaluation.statistics.Estimate;
  * learned and what it forgot.
  *
  * <p>All methods see the same rows of new text in the same order, get the same number of rows (old
- * rows count), and choose their learning rate from the same trials on a validation part of the new
- * text. The held-out parts are read for measuring alone.
+ * rows count), and choose learning rate and strength from the same number of trials on validation
+ * parts of both texts. The held-out parts are read for measuring alone.
  */
 public final class Comparison {
 
+    private static final int TRIALS = 5;
     private static final int TRIAL_PART = 4;
     private static final long SMALL_MODEL = 5_000_000;
     private static final long BOOTSTRAP_SEED = 20_000;
@@ -131,32 +132,26 @@ public final class Comparison {
         List<Method> averages = methods.stream().filter(m -> m.afterwards() != null).toList();
         long trialSteps = Math.max(1, options.steps() / TRIAL_PART);
         total =
-                trained.size()
-                        * (Methods.LEARNING_RATES.size() * trialSteps
-                                + (long) options.seeds() * options.steps());
+                trained.size() * (TRIALS * trialSteps + (long) options.seeds() * options.steps())
+                        + (averages.isEmpty() ? 0 : trialSteps);
         DocumentScores baseLearned = experiment.baseLearned();
         DocumentScores baseRetained = experiment.baseRetained();
 
-        Map<Method, List<LearningRateTrial>> trials = trials(experiment, trained, trialSteps, pool);
-        Map<Method, Double> rates = new LinkedHashMap<>();
-        trials.forEach((method, list) -> rates.put(method, best(list, method)));
+        Map<Method, Trials.Choice> choices = choices(experiment, trained, trialSteps, pool);
+        averageChoices(experiment, averages, trialSteps, choices, pool);
         Map<Method, List<Experiment.Outcome>> outcomes =
-                runs(experiment, trained, averages, rates, pool);
+                runs(experiment, trained, averages, choices, pool);
 
         ClusteredBootstrap bootstrap = ClusteredBootstrap.seeded(BOOTSTRAP_SEED);
         List<Experiment.Outcome> plain =
                 Objects.requireNonNull(outcomes.get(methods.get(0)), "plain always runs");
         List<MethodResult> results = new ArrayList<>();
         for (Method method : methods) {
-            // an average is made from the plain runs, with their learning rate
-            Method source = rates.containsKey(method) ? method : methods.get(0);
             results.add(
                     summary(
-                            method,
+                            Objects.requireNonNull(choices.get(method)),
                             Objects.requireNonNull(outcomes.get(method)),
                             plain,
-                            Objects.requireNonNull(trials.get(source)),
-                            Objects.requireNonNull(rates.get(source)),
                             bootstrap));
         }
         return new ComparisonResult(
@@ -174,64 +169,104 @@ public final class Comparison {
                 (System.nanoTime() - start) / 1e9);
     }
 
-    private Map<Method, List<LearningRateTrial>> trials(
+    private Map<Method, Trials.Choice> choices(
             Experiment experiment, List<Method> trained, long steps, ExecutorService pool) {
-        List<Callable<LearningRateTrial>> jobs = new ArrayList<>();
-        for (Method method : trained) {
-            for (double rate : Methods.learningRates(method)) {
-                jobs.add(
-                        () -> {
-                            String what = "learning rate " + rate + " for " + method.name();
-                            double score =
-                                    experiment.trial(method, rate, steps, 1, () -> tick(what));
-                            return new LearningRateTrial(rate, score);
-                        });
-            }
-        }
-        List<LearningRateTrial> results = all(jobs, pool);
-        Map<Method, List<LearningRateTrial>> byMethod = new LinkedHashMap<>();
-        for (int m = 0; m < trained.size(); m++) {
-            int first = m * Methods.LEARNING_RATES.size();
-            byMethod.put(
-                    trained.get(m),
-                    List.copyOf(results.subList(first, first + Methods.LEARNING_RATES.size())));
-        }
-        return byMethod;
+        Map<Method, Trials> trials = new LinkedHashMap<>();
+        trained.forEach(method -> trials.put(method, new Trials(method)));
+        tryOut(experiment, trials, Trials::first, steps, pool);
+        tryOut(experiment, trials, Trials::second, steps, pool);
+        Map<Method, Trials.Choice> choices = new LinkedHashMap<>();
+        trials.forEach((method, t) -> choices.put(method, t.choose(experiment.baseValidation())));
+        return choices;
     }
 
-    private static double best(List<LearningRateTrial> trials, Method method) {
-        return trials.stream()
-                .filter(trial -> !Double.isNaN(trial.validationBitsPerByte()))
-                .min(Comparator.comparing(LearningRateTrial::validationBitsPerByte))
-                .orElseThrow(
+    private void tryOut(
+            Experiment experiment,
+            Map<Method, Trials> trials,
+            Function<Trials, List<Trials.Candidate>> wanted,
+            long steps,
+            ExecutorService pool) {
+        List<Trials> owners = new ArrayList<>();
+        List<Callable<MethodTrial>> jobs = new ArrayList<>();
+        for (Trials of : trials.values()) {
+            for (Trials.Candidate candidate : wanted.apply(of)) {
+                double rate = candidate.learningRate();
+                Method method = candidate.method();
+                String what = "trial of " + method.title() + ", learning rate " + rate;
+                owners.add(of);
+                jobs.add(
                         () ->
-                                new IllegalStateException(
-                                        "method "
-                                                + method.name()
-                                                + " diverges at every learning rate; give it a"
-                                                + " smaller strength"))
-                .learningRate();
+                                experiment
+                                        .trial(method, List.of(), rate, steps, 1, () -> tick(what))
+                                        .get(0));
+            }
+        }
+        List<MethodTrial> results = all(jobs, pool);
+        for (int i = 0; i < results.size(); i++) {
+            owners.get(i).add(results.get(i));
+        }
+    }
+
+    /** Averages are made of the plain runs, with their learning rate; they try strengths alone. */
+    private void averageChoices(
+            Experiment experiment,
+            List<Method> averages,
+            long steps,
+            Map<Method, Trials.Choice> choices,
+            ExecutorService pool) {
+        if (averages.isEmpty()) {
+            return;
+        }
+        Method plain = methods.get(0);
+        double rate = Objects.requireNonNull(choices.get(plain)).learningRate();
+        List<Method> tried = new ArrayList<>();
+        List<Method> owners = new ArrayList<>();
+        for (Method average : averages) {
+            for (double strength : average.strengths()) {
+                tried.add(Methods.with(average, strength));
+                owners.add(average);
+            }
+        }
+        Callable<List<MethodTrial>> job =
+                () ->
+                        experiment.trial(
+                                plain, tried, rate, steps, 1, () -> tick("trials of averages"));
+        List<MethodTrial> results = all(List.of(job), pool).get(0);
+        for (Method average : averages) {
+            Trials trials = new Trials(average);
+            for (int i = 0; i < owners.size(); i++) {
+                if (owners.get(i) == average) {
+                    trials.add(results.get(i));
+                }
+            }
+            choices.put(average, trials.choose(experiment.baseValidation()));
+        }
     }
 
     private Map<Method, List<Experiment.Outcome>> runs(
             Experiment experiment,
             List<Method> trained,
             List<Method> averages,
-            Map<Method, Double> rates,
+            Map<Method, Trials.Choice> choices,
             ExecutorService pool) {
         List<Callable<List<Experiment.Outcome>>> jobs = new ArrayList<>();
         for (Method method : trained) {
-            List<Method> after = method == methods.get(0) ? averages : List.of();
-            double rate = Objects.requireNonNull(rates.get(method));
+            List<Method> after =
+                    method != methods.get(0)
+                            ? List.of()
+                            : averages.stream()
+                                    .map(m -> Objects.requireNonNull(choices.get(m)).method())
+                                    .toList();
+            Trials.Choice choice = Objects.requireNonNull(choices.get(method));
             for (int seed = 1; seed <= options.seeds(); seed++) {
                 long s = seed;
                 jobs.add(
                         () -> {
                             String what = method.name() + " seed " + s;
                             return experiment.run(
-                                    method,
+                                    choice.method(),
                                     after,
-                                    rate,
+                                    choice.learningRate(),
                                     options.steps(),
                                     s,
                                     s == 1,
@@ -287,12 +322,11 @@ public final class Comparison {
     }
 
     private static MethodResult summary(
-            Method method,
+            Trials.Choice choice,
             List<Experiment.Outcome> outcomes,
             List<Experiment.Outcome> plain,
-            List<LearningRateTrial> trials,
-            double rate,
             ClusteredBootstrap bootstrap) {
+        Method method = choice.method();
         double[][] learned = bits(outcomes, true);
         double[][] retained = bits(outcomes, false);
         long[] learnedBytes = outcomes.get(0).learned().bytes();
@@ -313,8 +347,8 @@ public final class Comparison {
                 method.title(),
                 method.info().paper(),
                 method.options(),
-                rate,
-                trials,
+                choice.learningRate(),
+                choice.trials(),
                 bootstrap.estimate(learned, learnedBytes),
                 bootstrap.estimate(retained, retainedBytes),
                 learnedMinusPlain,
@@ -323,6 +357,7 @@ public final class Comparison {
                 first.newTokens(),
                 first.replayedTokens(),
                 first.overheadTokens(),
+                first.memoryBytes(),
                 seconds,
                 first.samples());
     }
@@ -355,10 +390,12 @@ public final class Comparison {
         settings.put("max_grad_norm", 1.0);
         settings.put("precision", "f32");
         settings.put("learning_rate_trials", Methods.LEARNING_RATES);
-        settings.put("learning_rate_trial_steps", trialSteps);
+        settings.put("trials_of_a_method", TRIALS);
+        settings.put("trial_steps", trialSteps);
         settings.put(
-                "learning_rate_rule",
-                "lowest bits per byte on the validation part of the new text, seed 1");
+                "trial_rule",
+                "fewest bits per byte on the validation part of the old text among those with at"
+                        + " least 90 % of the best one's gain on that of the new text, seed 1");
         settings.put("bootstrap", "10000 resamples of seeds and documents, paired with plain");
         for (TextSplit text : List.of(learn, retain)) {
             String key = text == learn ? "learn_" : "retain_";

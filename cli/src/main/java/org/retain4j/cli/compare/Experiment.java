@@ -10,6 +10,7 @@ import org.retain4j.core.tensor.Scope;
 import org.retain4j.evaluation.metrics.BitsPerByte;
 import org.retain4j.evaluation.metrics.DocumentScores;
 import org.retain4j.evaluation.report.Curve;
+import org.retain4j.evaluation.report.MethodTrial;
 import org.retain4j.evaluation.report.TextSample;
 import org.retain4j.finetune.StepListener;
 import org.retain4j.finetune.StepReport;
@@ -42,7 +43,9 @@ final class Experiment {
     private final int block;
     private final BitsPerByte learned;
     private final BitsPerByte retained;
-    private final BitsPerByte validation;
+    private final BitsPerByte learnedValidation;
+    private final BitsPerByte retainedValidation;
+    private final double baseValidation;
     private final TextBlocks learnBlocks;
     private final TextBlocks retainBlocks;
     private final DocumentScores baseLearned;
@@ -56,11 +59,13 @@ final class Experiment {
         int window = Math.min(MAX_WINDOW, base.spec().maxPositions());
         learned = BitsPerByte.of(learn.heldOut(), base.tokenizer(), window);
         retained = BitsPerByte.of(retain.heldOut(), base.tokenizer(), window);
-        validation = BitsPerByte.of(learn.validation(), base.tokenizer(), window);
+        learnedValidation = BitsPerByte.of(learn.validation(), base.tokenizer(), window);
+        retainedValidation = BitsPerByte.of(retain.validation(), base.tokenizer(), window);
         learnBlocks = blocks(learn);
         retainBlocks = blocks(retain);
         baseLearned = learned.score(base);
         baseRetained = retained.score(base);
+        baseValidation = learnedValidation.score(base).bitsPerByte();
     }
 
     private TextBlocks blocks(TextSplit text) {
@@ -89,16 +94,29 @@ final class Experiment {
         return baseRetained;
     }
 
+    /** Returns the base model's bits per byte on the validation part of the new text. */
+    double baseValidation() {
+        return baseValidation;
+    }
+
     /** Hears of steps, to count them. */
     interface Ticks {
         void tick();
     }
 
     /**
-     * Trains shortly and returns bits per byte on the validation part of the new text; NaN when the
-     * run diverges.
+     * Trains shortly and scores the validation parts of both texts; NaN when the run diverges.
+     *
+     * @param averages methods to apply to the trained model in place of scoring it; empty to score
+     *     the model itself
      */
-    double trial(Method method, double learningRate, long steps, long seed, Ticks ticks) {
+    List<MethodTrial> trial(
+            Method method,
+            List<Method> averages,
+            double learningRate,
+            long steps,
+            long seed,
+            Ticks ticks) {
         try (CausalLm model = base.copy();
                 Method.Run run = run(model, steps, seed)) {
             long[] done = {0};
@@ -116,13 +134,38 @@ final class Experiment {
                 for (long step = done[0]; step < steps; step++) {
                     ticks.tick();
                 }
-                return Double.NaN;
+                return averages.isEmpty()
+                        ? List.of(diverged(method, learningRate))
+                        : averages.stream().map(m -> diverged(m, learningRate)).toList();
             }
-            return validation.score(model).bitsPerByte();
+            if (averages.isEmpty()) {
+                return List.of(validated(method, learningRate, model));
+            }
+            List<MethodTrial> trials = new ArrayList<>();
+            for (Method average : averages) {
+                try (CausalLm mixed = model.copy()) {
+                    Objects.requireNonNull(average.afterwards()).apply(mixed, base);
+                    trials.add(validated(average, learningRate, mixed));
+                }
+            }
+            return trials;
         }
     }
 
-    private record Trained(TrainResult result, long overheadTokens) {}
+    private MethodTrial validated(Method method, double learningRate, CausalLm model) {
+        return new MethodTrial(
+                learningRate,
+                method.strength(),
+                learnedValidation.score(model).bitsPerByte(),
+                retainedValidation.score(model).bitsPerByte(),
+                false);
+    }
+
+    private static MethodTrial diverged(Method method, double learningRate) {
+        return new MethodTrial(learningRate, method.strength(), Double.NaN, Double.NaN, false);
+    }
+
+    private record Trained(TrainResult result, long overheadTokens, long memoryBytes) {}
 
     private Method.Run run(CausalLm model, long steps, long seed) {
         return new Method.Run(
@@ -143,7 +186,9 @@ final class Experiment {
                         .options(options)
                         .onStep(listener);
         method.attachment().attach(trainer, run);
-        return new Trained(trainer.run(), run.overheadTokens());
+        TrainResult result = trainer.run();
+        run.trained();
+        return new Trained(result, run.overheadTokens(), run.memoryBytes());
     }
 
     /**
@@ -160,6 +205,7 @@ final class Experiment {
             long newTokens,
             long replayedTokens,
             long overheadTokens,
+            long memoryBytes,
             double seconds,
             List<TextSample> samples) {}
 
@@ -205,11 +251,16 @@ final class Experiment {
                 long averaging = System.nanoTime();
                 try (CausalLm mixed = model.copy()) {
                     Objects.requireNonNull(average.afterwards()).apply(mixed, base);
+                    Trained withBase =
+                            new Trained(
+                                    trained.result(),
+                                    trained.overheadTokens(),
+                                    trained.memoryBytes() + run.weightBytes());
                     // an average has no course of its own, only an end
                     CurveRecorder end = new CurveRecorder(seed, false);
                     end.loss = curve.loss;
                     double total = seconds + (System.nanoTime() - averaging) / 1e9;
-                    outcomes.add(finish(mixed, end, trained, steps, total, seed, withSamples));
+                    outcomes.add(finish(mixed, end, withBase, steps, total, seed, withSamples));
                 }
             }
             return outcomes;
@@ -234,6 +285,7 @@ final class Experiment {
                 trained.result().newTokens(),
                 trained.result().replayedTokens(),
                 trained.overheadTokens(),
+                trained.memoryBytes(),
                 seconds,
                 withSamples ? samples(model, seed) : List.of());
     }

@@ -2,9 +2,11 @@ package org.retain4j.cli.compare;
 
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.nn.Parameter;
 import org.retain4j.finetune.BatchSource;
 import org.retain4j.finetune.Trainer;
 
@@ -14,7 +16,9 @@ import org.retain4j.finetune.Trainer;
  * @param info the method
  * @param name name with the strength when it is not the default, such as {@code ewc:3}
  * @param title name in tables, with the strength
- * @param strength the strength; 0 for a method that has none
+ * @param strength the strength; null for a method that has none
+ * @param strengths the strengths that trials choose from; one when the user named it, none where
+ *     there is none
  * @param options what goes into the results
  * @param attachment plugs the method into a run
  * @param afterwards changes the weights of a run of plain fine-tuning when it is over; null for a
@@ -24,7 +28,8 @@ record Method(
         MethodInfo info,
         String name,
         String title,
-        double strength,
+        @Nullable Double strength,
+        List<Double> strengths,
         Map<String, Object> options,
         Attachment attachment,
         @Nullable Afterwards afterwards) {
@@ -41,6 +46,8 @@ record Method(
 
     /** Everything about one run that a method may need; frees what the method made. */
     static final class Run implements AutoCloseable {
+        private static final long NUMBER = 4;
+
         private final CausalLm model;
         private final CausalLm base;
         private final BatchSource old;
@@ -49,6 +56,8 @@ record Method(
         private final int length;
         private final Deque<AutoCloseable> owned = new ArrayDeque<>();
         private long overheadTokens;
+        private long keptBytes;
+        private Runnable afterwards = () -> {};
 
         /**
          * Describes a run.
@@ -99,6 +108,39 @@ record Method(
 
         long overheadTokens() {
             return overheadTokens;
+        }
+
+        /** Does something to the model when its training is over. */
+        void whenTrained(Runnable change) {
+            afterwards = change;
+        }
+
+        void trained() {
+            afterwards.run();
+        }
+
+        /** Counts memory that a method holds while the run goes on. */
+        void keep(long bytes) {
+            keptBytes += bytes;
+        }
+
+        /** Counts as many bytes as the model's weights take, some times. */
+        void keepCopies(int copies) {
+            keep(copies * weightBytes());
+        }
+
+        /** Returns the bytes of all weights of the model. */
+        long weightBytes() {
+            return elements(model.parameters()) * NUMBER;
+        }
+
+        /** Returns the bytes of weights, gradients, moments and what was counted. */
+        long memoryBytes() {
+            return weightBytes() + elements(model.trainable()) * 3 * NUMBER + keptBytes;
+        }
+
+        private static long elements(List<Parameter> parameters) {
+            return parameters.stream().mapToLong(Parameter::elements).sum();
         }
 
         /** Frees something when the run is over. */

@@ -9,30 +9,21 @@ import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.compare.MethodInfo.Group;
-import org.retain4j.finetune.StoredScores;
-import org.retain4j.finetune.Trainer;
 import org.retain4j.lora.Lora;
 import org.retain4j.lora.LoraConfig;
 import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
-import org.retain4j.regularization.Importance;
-import org.retain4j.regularization.ImportanceEstimator;
 import org.retain4j.regularization.KlToBase;
 import org.retain4j.regularization.L2Sp;
-import org.retain4j.regularization.Mas;
 import org.retain4j.regularization.WiseFt;
 import org.retain4j.regularization.optimizer.HalfFineTuning;
 import org.retain4j.regularization.optimizer.Lisa;
 import org.retain4j.regularization.optimizer.MoFo;
 import org.retain4j.regularization.optimizer.Sam;
-import org.retain4j.regularization.projection.AGem;
+import org.retain4j.regularization.projection.Gem;
 import org.retain4j.regularization.projection.Gpm;
 import org.retain4j.regularization.weights.ModelSoup;
 import org.retain4j.replay.ExperienceReplay;
-import org.retain4j.replay.LossWeightReplay;
-import org.retain4j.replay.SelfGenerated;
-import org.retain4j.replay.dark.DarkReplay;
-import org.retain4j.replay.dark.TopScores;
 
 /** The methods that a comparison knows. */
 public final class Methods {
@@ -51,13 +42,9 @@ public final class Methods {
     private static final List<String> USUAL =
             List.of(PLAIN, "l2sp", "ewc", "replay", "self-replay", "kl", WISE_FT);
 
-    private static final int ROWS_A_STEP = Experiment.BATCH_SIZE;
     private static final int LORA_RANK = 8;
     private static final int LORA_MOST = 64;
     private static final double LORA_ALPHA = 16;
-    private static final int FISHER_SEQUENCES = 64;
-    private static final int MAX_SELF_SAMPLES = 256;
-    private static final int DARK_ROWS = 64;
 
     private static final Map<String, Entry> ENTRIES = new LinkedHashMap<>();
 
@@ -84,7 +71,7 @@ public final class Methods {
                 "lambda, 0 or more",
                 L2Sp.DEFAULT_LAMBDA,
                 FROM_ZERO,
-                lambda -> (trainer, run) -> trainer.penalize(run.own(new L2Sp(lambda))));
+                Attachments::l2Sp);
         old(
                 "ewc",
                 "EWC",
@@ -93,7 +80,7 @@ public final class Methods {
                 "lambda, 0 or more",
                 Ewc.DEFAULT_LAMBDA,
                 FROM_ZERO,
-                lambda -> weighted(lambda, Fisher.Labels.SAMPLED));
+                lambda -> Attachments.weighted(lambda, Fisher.Labels.SAMPLED));
         old(
                 "replay",
                 "replay",
@@ -102,7 +89,7 @@ public final class Methods {
                 "share of old rows, below 1",
                 ExperienceReplay.DEFAULT_RATIO,
                 SHARE,
-                ratio -> (trainer, run) -> trainer.mix(new ExperienceReplay(run.old(), ratio)));
+                Attachments::replay);
         train(
                 "self-replay",
                 "self-replay",
@@ -111,7 +98,7 @@ public final class Methods {
                 "share of generated rows, below 1",
                 ExperienceReplay.DEFAULT_RATIO,
                 SHARE,
-                Methods::selfReplay);
+                Attachments::selfReplay);
         train(
                 "kl",
                 "KL to base",
@@ -120,7 +107,7 @@ public final class Methods {
                 "beta, 0 or more",
                 KlToBase.DEFAULT_BETA,
                 FROM_ZERO,
-                beta -> kl(beta, KlToBase.Direction.FORWARD));
+                beta -> Attachments.kl(beta, KlToBase.Direction.FORWARD, 1));
         after(
                 WISE_FT,
                 "WiSE-FT",
@@ -144,7 +131,7 @@ public final class Methods {
                 "lambda, 0 or more",
                 Ewc.DEFAULT_LAMBDA,
                 FROM_ZERO,
-                lambda -> weighted(lambda, Fisher.Labels.EMPIRICAL));
+                lambda -> Attachments.weighted(lambda, Fisher.Labels.EMPIRICAL));
         old(
                 "mas",
                 "MAS",
@@ -153,7 +140,7 @@ public final class Methods {
                 "lambda, 0 or more",
                 Ewc.DEFAULT_LAMBDA,
                 FROM_ZERO,
-                Methods::mas);
+                Attachments::mas);
         train(
                 "kl-reverse",
                 "reverse KL to base",
@@ -162,7 +149,7 @@ public final class Methods {
                 "beta, 0 or more",
                 KlToBase.DEFAULT_BETA,
                 FROM_ZERO,
-                beta -> kl(beta, KlToBase.Direction.REVERSE));
+                beta -> Attachments.kl(beta, KlToBase.Direction.REVERSE, 1));
         train(
                 "jsd",
                 "JSD to base",
@@ -171,7 +158,34 @@ public final class Methods {
                 "beta, 0 or more",
                 KlToBase.DEFAULT_BETA,
                 FROM_ZERO,
-                beta -> kl(beta, KlToBase.Direction.JSD));
+                beta -> Attachments.kl(beta, KlToBase.Direction.JSD, 1));
+        train(
+                "kl-k3",
+                "k3 KL to base",
+                Group.DISTILLATION,
+                "Schulman 2020, http://joschu.net/blog/kl-approx.html",
+                "beta, 0 or more",
+                KlToBase.DEFAULT_BETA,
+                FROM_ZERO,
+                beta -> Attachments.kl(beta, KlToBase.Direction.K3, 1));
+        train(
+                "lwf",
+                "LwF, T=2,",
+                Group.DISTILLATION,
+                "Li and Hoiem 2016, arXiv:1606.09282",
+                "beta, 0 or more",
+                KlToBase.DEFAULT_BETA,
+                FROM_ZERO,
+                beta -> Attachments.kl(beta, KlToBase.Direction.FORWARD, 2));
+        old(
+                "decaying-replay",
+                "decaying replay",
+                Group.REPLAY,
+                "Rolnick et al. 2019, arXiv:1811.11682, fewer and fewer old rows",
+                "share of old rows at the start, below 1",
+                0.25,
+                SHARE,
+                Attachments::decayingReplay);
         old(
                 "added-replay",
                 "added replay",
@@ -180,7 +194,7 @@ public final class Methods {
                 "weight of the old loss, 0 or more",
                 0.3,
                 FROM_ZERO,
-                Methods::addedReplay);
+                Attachments::addedReplay);
         old(
                 "dark-replay",
                 "dark replay",
@@ -189,7 +203,7 @@ public final class Methods {
                 "alpha, 0 or more",
                 0.3,
                 FROM_ZERO,
-                Methods::darkReplay);
+                Attachments::darkReplay);
         old(
                 "agem",
                 "A-GEM",
@@ -198,12 +212,25 @@ public final class Methods {
                 "rows of old data a step, 1 to 64",
                 4,
                 new Range(1, 64),
-                rows ->
-                        (trainer, run) -> {
-                            run.addOverhead(run.rows() * run.length() / ROWS_A_STEP * (long) rows);
-                            trainer.project(
-                                    run.own(new AGem(run.model(), run.old(), (int) rows, true)));
-                        });
+                Attachments::aGem);
+        old(
+                "gem",
+                "GEM",
+                Group.PROJECTION,
+                "Lopez-Paz and Ranzato 2017, arXiv:1706.08840",
+                "margin, 0 or more",
+                Gem.DEFAULT_MARGIN,
+                FROM_ZERO,
+                Attachments::gem);
+        old(
+                "ogd",
+                "OGD",
+                Group.PROJECTION,
+                "Farajtabar et al. 2020, arXiv:1910.07104",
+                "directions, 1 to 1000",
+                16,
+                new Range(1, 1000),
+                Attachments::ogd);
         old(
                 "gpm",
                 "GPM",
@@ -212,7 +239,7 @@ public final class Methods {
                 "share of the inputs that is protected, above 0 to 1",
                 Gpm.DEFAULT_SHARE,
                 new Range(1e-12, 1),
-                Methods::gpm);
+                Attachments::gpm);
         train(
                 "sam",
                 "SAM",
@@ -221,11 +248,16 @@ public final class Methods {
                 "rho, positive",
                 Sam.DEFAULT_RHO,
                 POSITIVE,
-                rho ->
-                        (trainer, run) -> {
-                            run.addOverhead(run.rows() * run.length());
-                            trainer.wrap(new Sam(rho));
-                        });
+                rho -> Attachments.sam(rho, false));
+        train(
+                "asam",
+                "ASAM",
+                Group.OPTIMIZER,
+                "Kwon et al. 2021, arXiv:2102.11600",
+                "rho, positive",
+                0.5,
+                POSITIVE,
+                rho -> Attachments.sam(rho, true));
         train(
                 "mofo",
                 "MoFO",
@@ -255,6 +287,24 @@ public final class Methods {
                 2,
                 new Range(1, 1000),
                 layers -> (trainer, run) -> trainer.wrap(new Lisa((int) layers, 20, run.seed())));
+        train(
+                "freeze",
+                "frozen blocks",
+                Group.OPTIMIZER,
+                "Lee et al. 2019, arXiv:1911.03090; embeddings are held too",
+                "blocks that are held, 0 or more",
+                2,
+                FROM_ZERO,
+                Attachments::freeze);
+        train(
+                "ema",
+                "average of steps",
+                Group.WEIGHTS,
+                "Polyak and Juditsky 1992, doi:10.1137/0330046, exponential",
+                "decay, 0 or more and below 1",
+                0.95,
+                SHARE,
+                Attachments::ema);
         after(
                 "graft",
                 "grafting",
@@ -388,7 +438,7 @@ public final class Methods {
                             + String.join(", ", ENTRIES.keySet()));
         }
         if (colon < 0) {
-            return create(entry, entry.normal());
+            return create(entry, entry.normal(), false);
         }
         if (entry.info().options().isEmpty()) {
             throw new IllegalArgumentException("method " + name + " has no strength to set");
@@ -409,10 +459,16 @@ public final class Methods {
                             + " is out of range; expected "
                             + entry.info().options());
         }
-        return create(entry, strength);
+        return create(entry, strength, true);
     }
 
-    private static Method create(Entry entry, double strength) {
+    /** Returns a method with one of the strengths that it tries, under the same name. */
+    static Method with(Method method, double strength) {
+        Entry entry = Objects.requireNonNull(ENTRIES.get(method.info().name()));
+        return create(entry, strength, method.strengths().size() == 1);
+    }
+
+    private static Method create(Entry entry, double strength, boolean named) {
         MethodInfo info = entry.info();
         Map<String, Object> options = new LinkedHashMap<>();
         options.put("needs_old_data", info.needsOldData());
@@ -423,28 +479,59 @@ public final class Methods {
             String key = info.options().substring(0, info.options().indexOf(','));
             options.put(key, strength);
             title += " " + symbol(info.name()) + number;
-            name += strength == entry.normal() ? "" : ":" + number;
+            name += named ? ":" + number : "";
         }
+        boolean none = info.options().isEmpty();
+        List<Double> tried = named ? List.of(strength) : strengths(info.name());
         Later later = entry.afterwards();
         return new Method(
                 info,
                 name,
                 title,
-                strength,
+                none ? null : strength,
+                none ? List.of() : tried,
                 options,
                 entry.strength().at(strength),
                 later == null ? null : later.at(strength));
     }
 
+    /** Returns the strengths that a method tries, its default first; as many for each. */
+    private static List<Double> strengths(String name) {
+        return switch (name) {
+            case "l2sp", "ewc", "empirical-ewc", "mas" -> List.of(0.3, 0.1, 1.0);
+            case "kl", "kl-reverse", "jsd", "kl-k3", "lwf" -> List.of(0.3, 0.1, 1.0);
+            case "added-replay", "dark-replay" -> List.of(0.3, 0.1, 1.0);
+            case "replay", "self-replay" -> List.of(0.125, 0.0625, 0.25);
+            case WISE_FT -> List.of(0.5, 0.3, 0.7);
+            case "lora", "rslora", "dora" -> List.of(8.0, 2.0, 32.0);
+            case "agem" -> List.of(4.0, 2.0, 8.0);
+            case "decaying-replay" -> List.of(0.25, 0.125, 0.5);
+            case "gem" -> List.of(0.5, 0.0, 1.0);
+            case "ogd" -> List.of(16.0, 8.0, 32.0);
+            case "asam" -> List.of(0.5, 0.2, 1.0);
+            case "freeze" -> List.of(2.0, 1.0, 3.0);
+            case "ema" -> List.of(0.95, 0.8, 0.9);
+            case "gpm" -> List.of(0.97, 0.9, 0.99);
+            case "sam" -> List.of(0.05, 0.02, 0.1);
+            case "mofo" -> List.of(0.15, 0.05, 0.4);
+            case "hft" -> List.of(20.0, 5.0, 10.0);
+            case "lisa" -> List.of(2.0, 1.0, 3.0);
+            case "graft" -> List.of(0.1, 0.03, 0.3);
+            default -> List.of();
+        };
+    }
+
     private static String symbol(String name) {
         return switch (name) {
             case "l2sp", "ewc", "empirical-ewc", "mas" -> "λ=";
-            case "kl", "kl-reverse", "jsd" -> "β=";
+            case "kl", "kl-reverse", "jsd", "kl-k3", "lwf" -> "β=";
             case WISE_FT, "dark-replay" -> "α=";
             case "lora", "rslora", "dora" -> "r=";
             case "gpm" -> "ε=";
-            case "agem", "hft", "lisa" -> "n=";
+            case "agem", "hft", "lisa", "ogd", "freeze" -> "n=";
             case "added-replay" -> "w=";
+            case "gem" -> "γ=";
+            case "ema" -> "d=";
             default -> "ρ=";
         };
     }
@@ -478,66 +565,5 @@ public final class Methods {
                                             run.seed(),
                                             null));
                         });
-    }
-
-    private static Method.Attachment weighted(double lambda, Fisher.Labels labels) {
-        return (trainer, run) ->
-                hold(trainer, run, lambda, new Fisher(labels, FISHER_SEQUENCES, run.seed()));
-    }
-
-    private static Method.Attachment mas(double lambda) {
-        return (trainer, run) -> hold(trainer, run, lambda, new Mas(FISHER_SEQUENCES));
-    }
-
-    private static void hold(
-            Trainer trainer, Method.Run run, double lambda, ImportanceEstimator estimator) {
-        Importance importance =
-                run.own(estimator.estimate(run.model(), run.old()))
-                        .normalize(Importance.Normalization.MEAN_1);
-        run.addOverhead((long) FISHER_SEQUENCES * run.length());
-        trainer.penalize(run.own(new Ewc(lambda, importance)));
-    }
-
-    private static Method.Attachment addedReplay(double weight) {
-        return (trainer, run) -> {
-            run.addOverhead(run.rows() * run.length() / ROWS_A_STEP);
-            trainer.mix(new LossWeightReplay(run.old(), 1, weight));
-        };
-    }
-
-    /** Two old rows a step, which only have to keep the scores that the base has for them. */
-    private static Method.Attachment darkReplay(double alpha) {
-        return (trainer, run) -> {
-            TopScores scores = new TopScores(TopScores.DEFAULT_K, alpha, StoredScores.Loss.KL);
-            run.addOverhead(
-                    (long) DARK_ROWS * run.length() + 2 * run.rows() * run.length() / ROWS_A_STEP);
-            trainer.mix(DarkReplay.of(run.base(), run.old(), DARK_ROWS, 2, scores));
-        };
-    }
-
-    private static Method.Attachment gpm(double share) {
-        return (trainer, run) -> {
-            Gpm gpm = run.own(new Gpm(run.model(), share));
-            gpm.remember(run.old(), FISHER_SEQUENCES);
-            run.addOverhead((long) FISHER_SEQUENCES * run.length());
-            trainer.project(gpm);
-        };
-    }
-
-    private static Method.Attachment selfReplay(double ratio) {
-        return (trainer, run) -> {
-            long wanted = (long) Math.ceil(run.rows() * ratio);
-            int samples = (int) Math.max(1, Math.min(MAX_SELF_SAMPLES, wanted));
-            SelfGenerated generator = new SelfGenerated(samples, run.length(), run.seed());
-            run.addOverhead((long) samples * run.length());
-            trainer.mix(new ExperienceReplay(generator.write(run.base()), ratio));
-        };
-    }
-
-    private static Method.Attachment kl(double beta, KlToBase.Direction direction) {
-        return (trainer, run) -> {
-            run.addOverhead(run.rows() * run.length());
-            trainer.distill(new KlToBase(run.base(), beta, direction, 1));
-        };
     }
 }

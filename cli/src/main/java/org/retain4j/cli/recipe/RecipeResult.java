@@ -64,6 +64,8 @@ public record RecipeResult(
      * @param tasks scores by task
      * @param newTokens tokens of new data of a run
      * @param replayedTokens tokens of old data of a run
+     * @param extraTokens tokens that the method sends through the model beside those, at most
+     * @param memoryBytes about what a run takes at its peak
      * @param seconds mean time of a run's training
      */
     public record MethodScores(
@@ -74,6 +76,8 @@ public record RecipeResult(
             Map<String, TaskValue> tasks,
             long newTokens,
             long replayedTokens,
+            long extraTokens,
+            long memoryBytes,
             double seconds) {}
 
     /**
@@ -88,17 +92,27 @@ public record RecipeResult(
             @Nullable Double evalRise,
             @Nullable Double retainRise) {}
 
+    /**
+     * What a run of a method takes.
+     *
+     * @param memoryBytes at its peak, about
+     * @param extraTokens beside those that are trained on, at most
+     */
+    record Cost(long memoryBytes, long extraTokens) {}
+
     static RecipeResult of(
             Recipe recipe,
             RunScores base,
             Map<String, List<RunScores>> runs,
             Map<String, List<Trial>> trials,
-            Map<String, Map<String, JsonNode>> chosen) {
+            Map<String, Map<String, JsonNode>> chosen,
+            Map<String, Cost> costs) {
         ClusteredBootstrap bootstrap = ClusteredBootstrap.seeded(BOOTSTRAP_SEED);
         List<RunScores> first = Objects.requireNonNull(runs.get(recipe.methods().get(0).name()));
         List<MethodScores> methods = new ArrayList<>();
         for (Variant method : recipe.methods()) {
             List<RunScores> own = Objects.requireNonNull(runs.get(method.name()));
+            Cost cost = Objects.requireNonNull(costs.get(method.name()));
             List<RunScores> compared = own == first ? null : first;
             methods.add(
                     new MethodScores(
@@ -116,6 +130,8 @@ public record RecipeResult(
                             values(own, compared, base, bootstrap),
                             own.get(0).newTokens(),
                             own.get(0).replayedTokens(),
+                            cost.extraTokens(),
+                            cost.memoryBytes(),
                             own.stream().mapToDouble(RunScores::seconds).average().orElse(0)));
         }
         int learned = recipe.config().learned.size();
@@ -174,21 +190,20 @@ public record RecipeResult(
             head.add(task + (value.higherIsBetter() ? " (more is better)" : " (less is better)"));
             head.add("minus base");
         }
-        head.add("tokens");
-        head.add("s");
+        head.addAll(List.of("tokens", "extra tokens", "MB", "s"));
         rows.add(head);
-        rows.add(row("base model", tasks, base, "", ""));
+        rows.add(row("base model", tasks, base, List.of("", "", "", "")));
         for (MethodScores method : methods) {
             rows.add(
                     row(
                             method.title(),
                             tasks,
                             method.tasks(),
-                            String.format(
-                                    Locale.ROOT,
-                                    "%,d",
-                                    method.newTokens() + method.replayedTokens()),
-                            String.format(Locale.ROOT, "%.0f", method.seconds())));
+                            List.of(
+                                    count(method.newTokens() + method.replayedTokens()),
+                                    count(method.extraTokens()),
+                                    count(Math.round(method.memoryBytes() / 1e6)),
+                                    String.format(Locale.ROOT, "%.0f", method.seconds()))));
         }
         StringBuilder text = new StringBuilder();
         for (List<String> row : rows) {
@@ -201,20 +216,19 @@ public record RecipeResult(
     }
 
     private static List<String> row(
-            String title,
-            List<String> tasks,
-            Map<String, TaskValue> values,
-            String tokens,
-            String seconds) {
+            String title, List<String> tasks, Map<String, TaskValue> values, List<String> cost) {
         List<String> row = new ArrayList<>(List.of(title));
         for (String task : tasks) {
             TaskValue value = Objects.requireNonNull(values.get(task));
             row.add(number(value.value(), ""));
             row.add(value.minusBase() == null ? "" : number(value.minusBase(), "+"));
         }
-        row.add(tokens);
-        row.add(seconds);
+        row.addAll(cost);
         return row;
+    }
+
+    private static String count(long number) {
+        return String.format(Locale.ROOT, "%,d", number);
     }
 
     private static String number(Estimate estimate, String sign) {

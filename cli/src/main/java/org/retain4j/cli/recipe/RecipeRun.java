@@ -63,6 +63,7 @@ public final class RecipeRun {
     private final Map<String, Object> provenance;
     private final FineTuning.Display display;
     private final Map<String, String> data = new HashMap<>();
+    private final Map<String, RecipeResult.Cost> costs = new HashMap<>();
     private final String tasks;
 
     /**
@@ -125,7 +126,7 @@ public final class RecipeRun {
                 }
             }
         }
-        return RecipeResult.of(recipe, base, scores, trials, chosen);
+        return RecipeResult.of(recipe, base, scores, trials, chosen, costs);
     }
 
     private RunScores base() throws IOException {
@@ -203,6 +204,7 @@ public final class RecipeRun {
         try (FinetuneRun.Prepared prepared = prepare(run)) {
             String key = hash(settings(run) + dataHash(run, prepared) + tasks);
             scores = known(method, averages, seed, key);
+            cost(prepared, scores);
             if (scores.size() == 1 + averages.size()) {
                 return scores;
             }
@@ -235,8 +237,20 @@ public final class RecipeRun {
             for (Path checkpoint : Checkpoints.list(run.folder())) {
                 Folders.delete(checkpoint);
             }
+            cost(prepared, measured);
             return measured;
         }
+    }
+
+    private void cost(FinetuneRun.Prepared prepared, Map<String, RunScores> scores) {
+        scores.forEach(
+                (name, run) ->
+                        costs.put(
+                                name,
+                                new RecipeResult.Cost(
+                                        prepared.memoryBytes(),
+                                        prepared.extraTokens(
+                                                run.newTokens() + run.replayedTokens()))));
     }
 
     private Map<String, RunScores> known(

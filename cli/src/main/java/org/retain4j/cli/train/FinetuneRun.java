@@ -207,6 +207,21 @@ public final class FinetuneRun {
             return Sha256.of(hashes.values().toString().getBytes(StandardCharsets.UTF_8));
         }
 
+        /** Returns about how many bytes the run takes at its peak. */
+        public long memoryBytes() {
+            return plan.memory().total();
+        }
+
+        /**
+         * Returns how many tokens the methods send through the model beside those that are trained
+         * on, at most.
+         *
+         * @param trained tokens that were trained on
+         */
+        public long extraTokens(long trained) {
+            return ExtraTokens.of(config, plan.options().steps(), trained);
+        }
+
         /** Returns the resolved settings as YAML, and the {@link #introduction}. */
         public String description() throws JsonProcessingException {
             return RunFile.YAML.writeValueAsString(config) + "---\n" + introduction() + "\n";

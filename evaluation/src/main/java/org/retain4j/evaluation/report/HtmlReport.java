@@ -95,13 +95,13 @@ public final class HtmlReport {
                 <div class="scroll"><table>
                 <thead><tr><th>Method</th><th>New text</th><th>Old text</th><th>New − plain</th>
                 <th>Old − plain</th><th>Learning rate</th><th>New tokens</th><th>Replayed tokens</th>
-                <th>Overhead tokens</th><th>Time</th></tr></thead>
+                <th>Overhead tokens</th><th>Memory, MB</th><th>Time</th></tr></thead>
                 <tbody>
                 """);
         html.append("<tr><td>Base model</td>");
         estimate(html, result.baseLearned(), "%.3f", "");
         estimate(html, result.baseRetained(), "%.3f", "");
-        html.append("<td></td>".repeat(7)).append("</tr>\n");
+        html.append("<td></td>".repeat(8)).append("</tr>\n");
         for (int i = 0; i < result.methods().size(); i++) {
             MethodResult method = result.methods().get(i);
             String kept =
@@ -121,6 +121,7 @@ public final class HtmlReport {
                             count(method.newTokens()),
                             count(method.replayedTokens()),
                             count(method.overheadTokens()),
+                            HtmlPage.number("%.1f", method.memoryBytes() / 1e6),
                             seconds(method.seconds()))) {
                 html.append("<td>").append(cell).append("</td>");
             }
@@ -133,7 +134,9 @@ public final class HtmlReport {
                         + " fine-tuning on the same seeds and documents: below zero is better, coloured"
                         + " where the interval excludes zero for the old text. Tokens and time are"
                         + " those of one run; overhead tokens go through the model outside the training"
-                        + " budget (Fisher information, teacher, generation).</p>\n");
+                        + " budget (Fisher information, teacher, generation). Memory is counted: weights,"
+                        + " gradients, optimizer and what the method keeps; activations come on"
+                        + " top.</p>\n");
     }
 
     private static void estimate(
@@ -216,25 +219,29 @@ public final class HtmlReport {
             if (!method.trials().isEmpty()) {
                 html.append(
                         "<div class=\"scroll\"><table><thead><tr><th>Learning rate"
-                                + " tried</th><th>New text, validation, bits per"
-                                + " byte</th></tr></thead><tbody>\n");
-                for (LearningRateTrial trial : method.trials()) {
-                    boolean chosen =
-                            Double.compare(trial.learningRate(), method.learningRate()) == 0;
+                                + " tried</th><th>Strength</th><th>New text, validation, bits per"
+                                + " byte</th><th>Old text, validation</th></tr></thead><tbody>\n");
+                for (MethodTrial trial : method.trials()) {
+                    Double strength = trial.strength();
                     html.append("<tr><td>")
                             .append(rate(trial.learningRate()))
-                            .append(chosen ? " (chosen)" : "")
+                            .append(trial.chosen() ? " (chosen)" : "")
                             .append("</td><td>")
-                            .append(
-                                    Double.isFinite(trial.validationBitsPerByte())
-                                            ? HtmlPage.number("%.4f", trial.validationBitsPerByte())
-                                            : "diverged")
+                            .append(strength == null ? "–" : rate(strength))
+                            .append("</td><td>")
+                            .append(bits(trial.learned()))
+                            .append("</td><td>")
+                            .append(bits(trial.retained()))
                             .append("</td></tr>\n");
                 }
                 html.append("</tbody></table></div>\n");
             }
             html.append("</details>\n");
         }
+    }
+
+    private static String bits(double bitsPerByte) {
+        return Double.isFinite(bitsPerByte) ? HtmlPage.number("%.4f", bitsPerByte) : "diverged";
     }
 
     private static String count(long tokens) {

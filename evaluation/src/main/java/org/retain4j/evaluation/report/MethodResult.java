@@ -20,7 +20,7 @@ import org.retain4j.evaluation.statistics.Estimate;
  *     arXiv:1612.00796}
  * @param options the method's options: strings, numbers, booleans, and lists or maps of those
  * @param learningRate the peak learning rate used for the runs
- * @param trials the learning rates that it was chosen from, may be empty
+ * @param trials the short runs that learning rate and strength were chosen by, may be empty
  * @param learned bits per byte on held-out new text, lower is better
  * @param retained bits per byte on held-out old text, lower is better; the base model's value means
  *     that nothing was forgotten
@@ -33,6 +33,8 @@ import org.retain4j.evaluation.statistics.Estimate;
  * @param replayedTokens tokens of replayed old text trained on, in one run
  * @param overheadTokens tokens sent forward or backward outside that budget in one run: Fisher
  *     information, teacher, generation
+ * @param memoryBytes bytes of weights, gradients, moments of the optimizer and what the method
+ *     keeps beside them, counted; activations come on top
  * @param seconds wall-clock time of one run, on average over the seeds
  * @param samples what the tuned model wrote after each prompt, may be empty
  */
@@ -42,7 +44,7 @@ public record MethodResult(
         String paper,
         Map<String, Object> options,
         double learningRate,
-        List<LearningRateTrial> trials,
+        List<MethodTrial> trials,
         Estimate learned,
         Estimate retained,
         @Nullable Estimate learnedMinusPlain,
@@ -51,6 +53,7 @@ public record MethodResult(
         long newTokens,
         long replayedTokens,
         long overheadTokens,
+        long memoryBytes,
         double seconds,
         List<TextSample> samples) {
 

@@ -13,11 +13,19 @@ import org.retain4j.evaluation.statistics.Estimate;
  * and thread-safe.
  */
 public final class TextTable {
-    private static final int WIDTH = 110;
+    private static final int WIDTH = 120;
     private static final int TITLE_WIDTH = 22;
     private static final String GAP = "  ";
     private static final List<String> HEADER =
-            List.of("Method", "New text", "Old text", "New - plain", "Old - plain", "Seconds");
+            List.of(
+                    "Method",
+                    "New text",
+                    "Old text",
+                    "New - plain",
+                    "Old - plain",
+                    "s",
+                    "MB",
+                    "Extra");
 
     private TextTable() {}
 
@@ -32,6 +40,8 @@ public final class TextTable {
                         interval(result.baseRetained()),
                         "",
                         "",
+                        "",
+                        "",
                         ""));
         for (MethodResult method : result.methods()) {
             rows.add(
@@ -41,7 +51,9 @@ public final class TextTable {
                             interval(method.retained()),
                             signed(method.learnedMinusPlain()),
                             signed(method.retainedMinusPlain()),
-                            String.format(Locale.ROOT, "%.0f", method.seconds())));
+                            String.format(Locale.ROOT, "%.0f", method.seconds()),
+                            String.format(Locale.ROOT, "%.1f", method.memoryBytes() / 1e6),
+                            extra(method)));
         }
         int[] widths = new int[HEADER.size()];
         for (List<String> row : rows) {
@@ -65,7 +77,11 @@ public final class TextTable {
                 text,
                 "Bits per byte on held-out text, lower is better; [low, high] is the 95 % interval"
                         + " over seeds and documents. The last two intervals are paired differences to"
-                        + " plain fine-tuning, below zero is better. Seconds are those of one run.");
+                        + " plain fine-tuning, below zero is better. Cost of one run: seconds, megabytes of weights, gradients,"
+                        + " optimizer and what the method keeps, and tokens that it computes beside the"
+                        + " budget, of which every method has "
+                        + thousands(budget(result))
+                        + ".");
         text.append('\n');
         wrap(text, clean(Findings.of(result).text()));
         return text.toString();
@@ -100,6 +116,21 @@ public final class TextTable {
             column += length(word);
         }
         text.append('\n');
+    }
+
+    private static long budget(ComparisonResult result) {
+        return result.methods().stream()
+                .mapToLong(method -> method.newTokens() + method.replayedTokens())
+                .max()
+                .orElse(0);
+    }
+
+    private static String extra(MethodResult method) {
+        return method.overheadTokens() == 0 ? "" : thousands(method.overheadTokens());
+    }
+
+    private static String thousands(long tokens) {
+        return String.format(Locale.ROOT, "%,d k", Math.round(tokens / 1000.0));
     }
 
     private static String interval(Estimate estimate) {

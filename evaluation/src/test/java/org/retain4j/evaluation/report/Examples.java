@@ -87,9 +87,9 @@ final class Examples {
                 Map.of("strength", 0.3, "batches", 64),
                 3e-4,
                 List.of(
-                        new LearningRateTrial(1e-4, learned + 0.2),
-                        new LearningRateTrial(3e-4, learned + 0.01),
-                        new LearningRateTrial(1e-2, Double.NaN)),
+                        new MethodTrial(1e-4, 0.3, learned + 0.2, retained - 0.1, false),
+                        new MethodTrial(3e-4, 0.3, learned + 0.01, retained, true),
+                        new MethodTrial(1e-2, null, Double.NaN, Double.NaN, false)),
                 around(learned, 0.07),
                 around(retained, 0.06),
                 learnedMinusPlain,
@@ -98,6 +98,7 @@ final class Examples {
                 819_200,
                 name.contains("replay") ? 81_920 : 0,
                 name.equals("ewc") ? 65_536 : 0,
+                4_200_000,
                 41.7,
                 List.of(
                         new TextSample(

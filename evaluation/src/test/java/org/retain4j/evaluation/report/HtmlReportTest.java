@@ -26,7 +26,7 @@ class HtmlReportTest {
                 .contains("<td>EWC λ=0.3</td>", "1.550", "1.490 … 1.610")
                 .contains("<span class=\"more\">−0.540</span>")
                 .contains("819,200", "81,920", "65,536", "42 s", "20 min 35 s")
-                .contains("arXiv:1612.00796", "3.0e-4 (chosen)", "diverged")
+                .contains("arXiv:1612.00796", "3.0e-4 (chosen)", "diverged", "<td>4.2</td>")
                 .contains("batchSize", "2 cores")
                 .contains("ein König, der hatte eine Tochter, EWC");
         assertThat(Pattern.compile("<svg ").matcher(html).results().count()).isEqualTo(3);
@@ -55,6 +55,7 @@ class HtmlReportTest {
                         null,
                         null,
                         List.of(),
+                        1,
                         1,
                         1,
                         1,
