@@ -287,7 +287,7 @@ public record ChatVector(
         }
     }
 
-    private static @Nullable ObjectNode json(Path file) throws IOException {
+    static @Nullable ObjectNode json(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             return null;
         }

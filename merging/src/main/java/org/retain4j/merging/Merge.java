@@ -126,13 +126,14 @@ public final class Merge {
             for (Weights model : inputs.all().values()) {
                 ModelFolder.requireOther(model.path(), out);
             }
-            MergeTokenizer tokenizer = MergeTokenizer.of(plan, inputs);
-            List<MergeJob> jobs = MergeJob.plan(plan, inputs, warnings::add);
+            MergeTokenizer tokenizer = MergeTokenizer.of(plan, inputs, root, warnings::add);
+            List<MergeJob> jobs = MergeJob.plan(plan, inputs, tokenizer, warnings::add);
             List<TensorSpec> specs = jobs.stream().map(MergeJob::output).toList();
             ObjectNode config = config(inputs.all().values().iterator().next().path(), specs);
             int workers = workers(jobs);
             Files.createDirectories(out);
-            try (StagedShards shards = StagedShards.open(out, key(inputs), specs, maxShardBytes)) {
+            try (StagedShards shards =
+                    StagedShards.open(out, key(inputs, tokenizer), specs, maxShardBytes)) {
                 Set<Path> files = new LinkedHashSet<>();
                 inputs.all().values().forEach(model -> files.addAll(model.files().values()));
                 MergeEngine.Result result =
@@ -154,9 +155,11 @@ public final class Merge {
     }
 
     /** Returns a name for the work that the plan and the models make out. */
-    private String key(MergeInputs inputs) throws IOException {
+    private String key(MergeInputs inputs, MergeTokenizer tokenizer) throws IOException {
         StringBuilder work = new StringBuilder(plan.text).append('\n').append(maxShardBytes);
+        work.append('\n').append(tokenizer.key());
         for (Map.Entry<ModelReference, Weights> model : inputs.all().entrySet()) {
+            work.append('\n').append(model.getValue().adapterHash());
             for (Path file : model.getValue().files().values()) {
                 // The contents are hashed while the merge runs, and would have to be read twice.
                 work.append('\n').append(model.getKey()).append(' ').append(file.toRealPath());

@@ -262,9 +262,10 @@ final class MergeEngine {
         FloatSink sink = worker.rounding.to(job.output().dtype(), out);
         List<FloatSource> models = new ArrayList<>();
         for (MergeJob.Input input : job.models()) {
-            models.add(source(input, worker.reader));
+            models.add(input.open(one -> source(one, worker.reader)));
         }
-        FloatSource base = job.base() == null ? null : source(job.base(), worker.reader);
+        FloatSource base =
+                job.base() == null ? null : job.base().open(one -> source(one, worker.reader));
         TensorMerge merge =
                 new TensorMerge(name, job.output().shape(), base, models, sink)
                         .parity(plan.parity)
@@ -289,6 +290,9 @@ final class MergeEngine {
 
     private FloatSource source(MergeJob.Input input, FloatReader reader) throws MergeException {
         FloatSource stored = input.weights().floats(input.info(), reader);
+        if (plan.parity && input.weights().isAdapted(input.info())) {
+            stored = RoundingSink.rounded(stored, input.info().dtype());
+        }
         DType type = plan.dtype;
         if (!plan.parity || type == null || type == DType.FLOAT32 || type == input.info().dtype()) {
             return stored;

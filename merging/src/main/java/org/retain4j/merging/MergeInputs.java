@@ -6,9 +6,12 @@ import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import org.retain4j.core.io.TensorInfo;
 
 /** The opened models of a plan. */
@@ -23,32 +26,43 @@ final class MergeInputs implements AutoCloseable {
     static MergeInputs open(MergePlan plan, Path root) throws IOException {
         MergeInputs inputs = new MergeInputs();
         try {
-            for (ModelReference reference : plan.models()) {
-                if (reference.adapter().isPresent()) {
-                    throw new MergeException(
-                            plan.file
-                                    + ": the adapter of "
-                                    + reference
-                                    + " is not put in on the way yet; merge it into its model"
-                                    + " first and name that folder");
-                }
-                Path folder = root.resolve(reference.path());
-                if (!Files.isDirectory(folder)) {
-                    throw new MergeException(
-                            plan.file
-                                    + ": there is no folder "
-                                    + folder
-                                    + "; download the model "
-                                    + reference
-                                    + " and name its folder");
-                }
-                inputs.models.put(reference, Weights.ofModel(folder));
+            Set<ModelReference> all = new LinkedHashSet<>(plan.models());
+            if (plan.tokens != null) {
+                all.addAll(plan.tokens.models());
+            }
+            for (ModelReference reference : all) {
+                Path folder = folder(plan, root, reference.path());
+                String adapter = reference.adapter().orElse(null);
+                inputs.models.put(
+                        reference,
+                        adapter == null
+                                ? Weights.ofModel(folder)
+                                : Weights.ofModel(folder, folder(plan, root, adapter)));
             }
             return inputs;
         } catch (Throwable e) {
             inputs.close();
             throw e;
         }
+    }
+
+    private static Path folder(MergePlan plan, Path root, String path) throws MergeException {
+        Path folder;
+        try {
+            folder = root.resolve(path);
+        } catch (InvalidPathException e) {
+            throw new MergeException(plan.file + ": " + path + " cannot be a path", e);
+        }
+        if (!Files.isDirectory(folder)) {
+            throw new MergeException(
+                    plan.file
+                            + ": there is no folder "
+                            + folder
+                            + "; download "
+                            + path
+                            + " and name its folder");
+        }
+        return folder;
     }
 
     Weights get(ModelReference reference) {
@@ -63,10 +77,13 @@ final class MergeInputs implements AutoCloseable {
         return models;
     }
 
-    /** Returns the number of layers, which the names of the tensors tell. */
-    static int layers(Weights weights) {
+    /** Returns the number of layers of a module, which the names of the tensors tell. */
+    static int layers(Weights weights, MergePlan.Module module) {
         int layers = 0;
         for (TensorInfo info : weights.tensors().values()) {
+            if (!module.has(info.name())) {
+                continue;
+            }
             layers = Math.max(layers, Layers.of(info.name()).orElse(-1) + 1);
         }
         return layers;

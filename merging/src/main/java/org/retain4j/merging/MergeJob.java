@@ -1,6 +1,8 @@
 package org.retain4j.merging;
 
+import java.io.IOException;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -13,6 +15,7 @@ import org.jspecify.annotations.Nullable;
 import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.io.TensorSpec;
 import org.retain4j.core.tensor.DType;
+import org.retain4j.merging.method.FloatSource;
 import org.retain4j.merging.method.MethodInfo;
 import org.retain4j.merging.method.Setting;
 
@@ -32,38 +35,98 @@ record MergeJob(
         Map<String, Double> settings,
         List<Map<String, Double>> own) {
 
-    /** A stored tensor. */
-    record Input(Weights weights, TensorInfo info) {}
+    /**
+     * A stored tensor.
+     *
+     * @param rows where its rows come from, if tokens have other places in the merged model
+     */
+    record Input(Weights weights, TensorInfo info, @Nullable TokenRows rows) {
 
-    /** Returns the tensors of the merged model in the order of its layers. */
-    static List<MergeJob> plan(MergePlan plan, MergeInputs inputs, Consumer<String> warnings)
+        Input with(TokenRows value) {
+            return new Input(weights, info, value);
+        }
+
+        List<Long> shape() {
+            return rows == null ? info.shape() : List.of((long) rows.rows(), info.shape().get(1));
+        }
+
+        /** Returns the elements, for one thread. */
+        FloatSource open(TokenRows.Opener opener) throws IOException {
+            return rows == null ? opener.open(this) : rows.open(opener);
+        }
+    }
+
+    /**
+     * Returns the tensors of the merged model in the order of its layers, under parity in that of
+     * their names.
+     */
+    static List<MergeJob> plan(
+            MergePlan plan, MergeInputs inputs, MergeTokenizer tokenizer, Consumer<String> warnings)
             throws MergeException {
-        return new Planner(plan, inputs, warnings).run();
+        plan.warnings.forEach(warnings);
+        List<MergeJob> jobs = new Planner(plan, inputs, tokenizer, warnings).run();
+        if (plan.parity) {
+            // The order of the reference, which decides what shard a tensor lies in.
+            jobs.sort(Comparator.comparing(job -> job.output().name()));
+        }
+        return jobs;
     }
 
     private static final class Planner {
 
         private final MergePlan plan;
         private final MergeInputs inputs;
+        private final MergeTokenizer tokenizer;
         private final Consumer<String> warnings;
         private final Map<String, MergeJob> jobs = new LinkedHashMap<>();
+        private MergePlan.Module module;
 
-        Planner(MergePlan plan, MergeInputs inputs, Consumer<String> warnings) {
+        Planner(
+                MergePlan plan,
+                MergeInputs inputs,
+                MergeTokenizer tokenizer,
+                Consumer<String> warnings) {
             this.plan = plan;
             this.inputs = inputs;
+            this.tokenizer = tokenizer;
             this.warnings = warnings;
+            this.module = plan.modules.get(0);
         }
 
         List<MergeJob> run() throws MergeException {
-            MergePlan.Slice first = plan.slices.get(0);
-            MergePlan.Slice last = plan.slices.get(plan.slices.size() - 1);
-            outer(first, true);
-            int offset = 0;
-            for (MergePlan.Slice slice : plan.slices) {
-                offset += layers(slice, offset);
+            requireModules();
+            for (MergePlan.Module next : plan.modules) {
+                module = next;
+                List<MergePlan.Slice> slices = module.slices();
+                outer(slices.get(0), true);
+                int offset = 0;
+                for (MergePlan.Slice slice : slices) {
+                    offset += layers(slice, offset);
+                }
+                outer(slices.get(slices.size() - 1), false);
             }
-            outer(last, false);
             return new ArrayList<>(jobs.values());
+        }
+
+        /** Fails unless every tensor is in exactly one module. */
+        private void requireModules() throws MergeException {
+            for (ModelReference model : plan.models()) {
+                for (String name : inputs.get(model).tensors().keySet()) {
+                    long count = plan.modules.stream().filter(part -> part.has(name)).count();
+                    if (count != 1) {
+                        throw new MergeException(
+                                plan.file
+                                        + ": the tensor "
+                                        + name
+                                        + " of "
+                                        + model
+                                        + " is in "
+                                        + count
+                                        + " modules; expected one whose name is a part of the"
+                                        + " tensor's between dots");
+                    }
+                }
+            }
         }
 
         /** Adds what comes before or after the layers. */
@@ -79,7 +142,7 @@ record MergeJob(
         private int layers(MergePlan.Slice slice, int offset) throws MergeException {
             int length = -1;
             for (MergePlan.Source source : slice.sources()) {
-                int there = MergeInputs.layers(inputs.get(source.model()));
+                int there = MergeInputs.layers(inputs.get(source.model()), module);
                 int to = source.to() < 0 ? there : source.to();
                 if (to > there) {
                     throw error(
@@ -102,7 +165,7 @@ record MergeJob(
             for (MergePlan.Source source : slice.sources()) {
                 for (String name : inputs.get(source.model()).tensors().keySet()) {
                     OptionalInt layer = Layers.of(name);
-                    if (layer.isPresent()) {
+                    if (layer.isPresent() && module.has(name)) {
                         int k = layer.getAsInt() - source.from();
                         byLayer.computeIfAbsent(k, key -> new LinkedHashSet<>())
                                 .add(Layers.rename(name, start + k));
@@ -123,6 +186,7 @@ record MergeJob(
             for (MergePlan.Source source : slice.sources()) {
                 names.addAll(inputs.get(source.model()).tensors().keySet());
             }
+            names.removeIf(name -> !module.has(name));
             return names;
         }
 
@@ -137,11 +201,16 @@ record MergeJob(
             MethodInfo info = plan.method.info();
             ModelReference start = slice.base() != null ? slice.base() : plan.base;
             boolean changes = info.base() != MethodInfo.Base.MODEL && start != null;
+            Map<ModelReference, Input> matched = Map.of();
+            if (tokenizer.matchesRows() && k < 0 && Layers.hasTokenRows(name)) {
+                matched = matched(name);
+            }
             Input base = null;
             List<Input> models = new ArrayList<>();
             List<MergePlan.Source> used = new ArrayList<>();
             for (MergePlan.Source source : slice.sources()) {
                 Input input = input(source.model(), name, k, source.from(), source.line());
+                input = matched.getOrDefault(source.model(), input);
                 if (changes && source.model().equals(start)) {
                     base = input;
                 } else {
@@ -152,6 +221,7 @@ record MergeJob(
             if (changes && start != null && base == null) {
                 int from = slice.sources().get(0).from();
                 base = input(start, name, k, from, slice.line());
+                base = matched.getOrDefault(start, base);
             }
             String output = k < 0 ? name : Layers.rename(name, offset + k);
             Input reference = base == null ? models.get(0) : base;
@@ -200,7 +270,7 @@ record MergeJob(
             List<Map<String, PlanValue>> levels = new ArrayList<>();
             levels.add(source.parameters());
             levels.add(slice.parameters());
-            levels.addAll(plan.parameters);
+            levels.addAll(module.parameters());
             for (Map<String, PlanValue> level : levels) {
                 PlanValue value = level.get(setting.name());
                 Double found = value == null ? null : value.at(tensor, place);
@@ -211,11 +281,23 @@ record MergeJob(
             return null;
         }
 
-        private Input input(ModelReference model, String name, int k, int from, int line)
-                throws MergeException {
-            Weights weights = inputs.get(model);
-            String there = k < 0 ? name : Layers.rename(name, from + k);
-            TensorInfo info = weights.find(there);
+        /** Returns the matrices of all models that have one, in the rows of the merged model. */
+        private Map<ModelReference, Input> matched(String name) throws MergeException {
+            Map<ModelReference, Input> stored = new LinkedHashMap<>();
+            for (Map.Entry<ModelReference, Weights> model : inputs.all().entrySet()) {
+                TensorInfo info = find(model.getValue(), name);
+                if (info != null && info.shape().size() == 2) {
+                    stored.put(model.getKey(), new Input(model.getValue(), info, null));
+                    Input first = stored.values().iterator().next();
+                    List<Long> shape = List.of(info.shape().get(0), first.info().shape().get(1));
+                    model.getValue().requireShape(info, shape, first.weights().path());
+                }
+            }
+            return tokenizer.match(stored);
+        }
+
+        private static @Nullable TensorInfo find(Weights weights, String name) {
+            TensorInfo info = weights.find(name);
             if (info == null && Layers.isHead(name)) {
                 for (TensorInfo other : weights.tensors().values()) {
                     if (Layers.isEmbedding(other.name()) && Layers.hasTokenRows(other.name())) {
@@ -223,6 +305,14 @@ record MergeJob(
                     }
                 }
             }
+            return info;
+        }
+
+        private Input input(ModelReference model, String name, int k, int from, int line)
+                throws MergeException {
+            Weights weights = inputs.get(model);
+            String there = k < 0 ? name : Layers.rename(name, from + k);
+            TensorInfo info = find(weights, there);
             if (info == null) {
                 Set<String> names = new TreeSet<>();
                 names.add(there);
@@ -233,22 +323,22 @@ record MergeJob(
                                 + ModelFolder.list(names)
                                 + "; expected models of the same family");
             }
-            return new Input(weights, info);
+            return new Input(weights, info, null);
         }
 
         /** Returns the common shape; matrices with a row for every token may differ in rows. */
         private List<Long> shape(String name, @Nullable Input base, List<Input> models)
                 throws MergeException {
             Input reference = base == null ? models.get(0) : base;
-            List<Long> shape = new ArrayList<>(reference.info().shape());
+            List<Long> shape = new ArrayList<>(reference.shape());
             for (Input model : models) {
-                List<Long> other = model.info().shape();
+                List<Long> other = model.shape();
                 boolean rows =
                         Layers.hasTokenRows(name)
                                 && other.size() == 2
                                 && shape.size() == 2
                                 && other.get(1).equals(shape.get(1))
-                                && plan.tokenizerSource == null;
+                                && plan.tokens == null;
                 if (!other.equals(shape) && !rows) {
                     model.weights().requireShape(model.info(), shape, reference.weights().path());
                 }

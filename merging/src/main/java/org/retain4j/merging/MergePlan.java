@@ -36,19 +36,29 @@ public final class MergePlan {
             Map<String, PlanValue> parameters,
             int line) {}
 
+    /**
+     * Tensors that are made from slices of the same kind.
+     *
+     * @param name a part of the names of its tensors between dots; empty for all tensors
+     * @param parameters parameters of the module and of the whole plan, the nearest first
+     */
+    record Module(String name, List<Slice> slices, List<Map<String, PlanValue>> parameters) {
+        boolean has(String tensor) {
+            return name.isEmpty() || ('.' + tensor + '.').contains('.' + name + '.');
+        }
+    }
+
     final String file;
     final String text;
     final MergeMethod method;
     final @Nullable ModelReference base;
-    final List<Slice> slices;
-
-    /** Parameters of the module and of the whole plan, the nearest first. */
-    final List<Map<String, PlanValue>> parameters;
+    final List<Module> modules;
+    final List<String> warnings;
+    final @Nullable String name;
 
     final @Nullable DType dtype;
     final @Nullable DType outDtype;
-    final @Nullable String tokenizerSource;
-    final boolean tokenizerSection;
+    final @Nullable TokenPlan tokens;
     final @Nullable String chatTemplate;
     final boolean parity;
     final boolean outerStart;
@@ -59,12 +69,12 @@ public final class MergePlan {
         this.text = text;
         this.method = reader.method;
         this.base = reader.base;
-        this.slices = List.copyOf(reader.slices);
-        this.parameters = List.copyOf(reader.parameters);
+        this.modules = List.copyOf(reader.modules);
+        this.warnings = List.copyOf(reader.warnings);
+        this.name = reader.name;
         this.dtype = reader.dtype;
         this.outDtype = reader.outDtype;
-        this.tokenizerSource = reader.tokenizerSource;
-        this.tokenizerSection = reader.tokenizerSection;
+        this.tokens = reader.tokens;
         this.chatTemplate = reader.chatTemplate;
         this.parity = reader.parity;
         this.outerStart = reader.outerStart;
@@ -119,16 +129,20 @@ public final class MergePlan {
         return Optional.ofNullable(base);
     }
 
-    /** Returns all models that are read, the base first. */
+    /** Returns all models that are merged, the base first. */
     public List<ModelReference> models() {
         Set<ModelReference> all = new LinkedHashSet<>();
         base().ifPresent(all::add);
-        for (Slice slice : slices) {
+        for (Slice slice : slices()) {
             if (slice.base() != null) {
                 all.add(slice.base());
             }
             slice.sources().forEach(source -> all.add(source.model()));
         }
         return List.copyOf(all);
+    }
+
+    List<Slice> slices() {
+        return modules.stream().flatMap(module -> module.slices().stream()).toList();
     }
 }

@@ -62,7 +62,9 @@ final class MergeRecord {
                                     hashes.put(
                                             name,
                                             Objects.requireNonNull(result.files().get(file))));
-            models.put(model.getKey().toString(), Weights.hash(hashes));
+            String adapter = model.getValue().adapterHash();
+            String hash = Weights.hash(hashes);
+            models.put(model.getKey().toString(), adapter.isEmpty() ? hash : hash + "+" + adapter);
         }
         Map<String, String> tensors = new TreeMap<>();
         result.tensors().forEach((name, note) -> tensors.put(name, note.sha256()));

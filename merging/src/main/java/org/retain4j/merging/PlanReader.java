@@ -2,6 +2,7 @@ package org.retain4j.merging;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -34,19 +35,16 @@ final class PlanReader {
                     "seed",
                     "outer");
 
-    private static final Set<String> TEMPLATES =
-            Set.of("auto", "alpaca", "chatml", "exaone", "llama3", "mistral");
-
     private static final int MAX_LAYERS = 100_000;
 
     final MergeMethod method;
     final @Nullable ModelReference base;
-    final List<MergePlan.Slice> slices = new ArrayList<>();
-    final List<Map<String, PlanValue>> parameters = new ArrayList<>();
+    final List<MergePlan.Module> modules = new ArrayList<>();
+    final Set<String> warnings = new LinkedHashSet<>();
+    final @Nullable String name;
     final @Nullable DType dtype;
     final @Nullable DType outDtype;
-    @Nullable String tokenizerSource;
-    boolean tokenizerSection;
+    final @Nullable TokenPlan tokens;
     final @Nullable String chatTemplate;
     final boolean parity;
     final boolean outerStart;
@@ -65,11 +63,12 @@ final class PlanReader {
         }
         PlanNode baseNode = top.find("base_model");
         base = baseNode == null ? null : ModelReference.read(baseNode);
-        inputs(top);
-        parameters.add(parameters(top));
+        PlanNode nameNode = top.find("name");
+        name = nameNode == null ? null : nameNode.requireText("name");
+        inputs(top, parameters(top));
         dtype = type(top, "dtype");
         outDtype = type(top, "out_dtype");
-        tokenizer(top);
+        tokens = TokenPlan.read(top);
         chatTemplate = template(top);
         parity = !choice(top, "parity", "none", Set.of("none", "mergekit-0.1.4")).equals("none");
         outerStart =
@@ -81,8 +80,10 @@ final class PlanReader {
             throw top.error("seed must be a whole number");
         }
         seed = value.longValue();
-        for (MergePlan.Slice slice : slices) {
-            check(top, slice);
+        for (MergePlan.Module module : modules) {
+            for (MergePlan.Slice slice : module.slices()) {
+                check(top, module, slice);
+            }
         }
     }
 
@@ -100,22 +101,30 @@ final class PlanReader {
         return method;
     }
 
-    private void inputs(PlanNode top) throws MergeException {
-        PlanNode modules = top.find("modules");
-        PlanNode holder = top;
-        if (modules != null) {
-            if (top.find("models") != null || top.find("slices") != null) {
-                throw modules.error("the plan has modules beside models or slices; keep one");
-            }
-            if (modules.entries().size() != 1) {
-                throw modules.error(
-                        "modules must hold one module; models of several cannot be"
-                                + " merged yet");
-            }
-            holder = modules.entries().values().iterator().next();
-            holder.requireKeys("a module", Set.of("models", "slices", "parameters"));
-            parameters.add(parameters(holder));
+    private void inputs(PlanNode top, Map<String, PlanValue> global) throws MergeException {
+        PlanNode parts = top.find("modules");
+        if (parts == null) {
+            modules.add(new MergePlan.Module("", slices(top), List.of(global)));
+            return;
         }
+        if (top.find("models") != null || top.find("slices") != null) {
+            throw parts.error("the plan has modules beside models or slices; keep one");
+        }
+        if (parts.entries().isEmpty()) {
+            throw parts.error("modules must be a mapping from names to models or slices");
+        }
+        for (Map.Entry<String, PlanNode> part : parts.entries().entrySet()) {
+            part.getValue().requireKeys("a module", Set.of("models", "slices", "parameters"));
+            // The only module is the whole model, whatever its name.
+            modules.add(
+                    new MergePlan.Module(
+                            parts.entries().size() == 1 ? "" : part.getKey(),
+                            slices(part.getValue()),
+                            List.of(parameters(part.getValue()), global)));
+        }
+    }
+
+    private List<MergePlan.Slice> slices(PlanNode holder) throws MergeException {
         PlanNode models = holder.find("models");
         PlanNode list = holder.find("slices");
         if ((models == null) == (list == null)) {
@@ -124,6 +133,7 @@ final class PlanReader {
                             ? "there are no models to merge; give models, slices or modules"
                             : "there are models and slices; keep one of them");
         }
+        List<MergePlan.Slice> slices = new ArrayList<>();
         if (models != null) {
             List<MergePlan.Source> sources = new ArrayList<>();
             for (PlanNode model : models.requireList("models")) {
@@ -136,6 +146,7 @@ final class PlanReader {
                 slices.add(slice(slice));
             }
         }
+        return slices;
     }
 
     private MergePlan.Slice slice(PlanNode node) throws MergeException {
@@ -205,9 +216,19 @@ final class PlanReader {
         }
         for (Map.Entry<String, PlanNode> entry : found.entries().entrySet()) {
             String key = entry.getKey();
-            if (!known.contains(key)) {
-                Set<String> own = new TreeSet<>();
-                method.info().settings().forEach(setting -> own.add(setting.name()));
+            Set<String> own = new TreeSet<>();
+            method.info().settings().forEach(setting -> own.add(setting.name()));
+            if (!own.contains(key) && known.contains(key)) {
+                warnings.add(
+                        found.file()
+                                + " line "
+                                + entry.getValue().line()
+                                + ": "
+                                + method.info().name()
+                                + " has no parameter "
+                                + key
+                                + ", which is of other methods and changes nothing here");
+            } else if (!own.contains(key)) {
                 throw entry.getValue()
                         .error(
                                 method.info().name()
@@ -240,70 +261,25 @@ final class PlanReader {
                         + Suggestion.of(name, Set.of("float32", "float16", "bfloat16")));
     }
 
-    private void tokenizer(PlanNode top) throws MergeException {
-        PlanNode source = top.find("tokenizer_source");
-        PlanNode section = top.find("tokenizer");
-        if (source != null && section != null) {
-            throw section.error("the plan has tokenizer beside tokenizer_source; keep one");
-        }
-        if (source != null) {
-            tokenizerSource = source(source);
-        }
-        if (section == null) {
-            return;
-        }
-        section.requireKeys("tokenizer", Set.of("source", "tokens", "pad_to_multiple_of"));
-        PlanNode from = section.find("source");
-        tokenizerSource = from == null ? "union" : source(from);
-        PlanNode tokens = section.find("tokens");
-        tokenizerSection = tokens != null || section.find("pad_to_multiple_of") != null;
-        if (tokens == null) {
-            return;
-        }
-        for (Map.Entry<String, PlanNode> token : tokens.entries().entrySet()) {
-            token.getValue().requireKeys("a token", Set.of("source", "force"));
-            PlanNode kind = token.getValue().find("source");
-            if (kind != null && kind.entries().containsKey("kind")) {
-                tokenSource(token.getKey(), kind);
-            } else if (kind != null) {
-                ModelReference.read(kind);
-            }
-        }
-    }
-
-    private static String source(PlanNode node) throws MergeException {
-        return node.kind() == PlanNode.Kind.MAPPING
-                ? ModelReference.read(node).toString()
-                : node.requireText("the source of the tokenizer");
-    }
-
-    private static void tokenSource(String token, PlanNode node) throws MergeException {
-        node.requireKeys("the source of a token", Set.of("kind", "model", "token", "token_id"));
-        String kind = choice(node, "kind", "", Set.of("zero", "model_token"));
-        boolean named = node.find("token") != null || node.find("token_id") != null;
-        if (kind.equals("model_token") && (!named || node.find("model") == null)) {
-            throw node.error(
-                    "the source of the token " + token + " needs model and token or token_id");
-        }
-    }
-
     private static @Nullable String template(PlanNode top) throws MergeException {
         PlanNode node = top.find("chat_template");
         if (node == null) {
             return null;
         }
         String text = node.requireText("chat_template");
-        if (!TEMPLATES.contains(text) && (text.length() < 20 || !text.contains("{"))) {
+        Set<String> known = new TreeSet<>(NamedTemplates.names());
+        known.add("auto");
+        if (!known.contains(text) && (text.length() < 20 || !text.contains("{"))) {
             throw node.error(
                     "there is no chat template "
                             + text
                             + "; a template of your own must hold Jinja"
-                            + Suggestion.of(text, TEMPLATES));
+                            + Suggestion.of(text, known));
         }
         return text;
     }
 
-    private static String choice(PlanNode top, String key, String initial, Set<String> values)
+    static String choice(PlanNode top, String key, String initial, Set<String> values)
             throws MergeException {
         PlanNode node = top.find(key);
         if (node == null) {
@@ -316,7 +292,8 @@ final class PlanReader {
         return text;
     }
 
-    private void check(PlanNode top, MergePlan.Slice slice) throws MergeException {
+    private void check(PlanNode top, MergePlan.Module module, MergePlan.Slice slice)
+            throws MergeException {
         MethodInfo info = method.info();
         ModelReference start = slice.base() != null ? slice.base() : base;
         if (info.base() == MethodInfo.Base.REQUIRED && start == null) {
@@ -352,7 +329,8 @@ final class PlanReader {
                         info.base() == MethodInfo.Base.MODEL || !source.model().equals(start);
                 boolean given =
                         slice.parameters().containsKey(setting.name())
-                                || parameters.stream().anyMatch(p -> p.containsKey(setting.name()))
+                                || module.parameters().stream()
+                                        .anyMatch(p -> p.containsKey(setting.name()))
                                 || (setting.perModel()
                                         && source.parameters().containsKey(setting.name()));
                 if (used && !given) {

@@ -76,6 +76,9 @@ final class RoundingSink {
 
     /** Returns a source whose elements are rounded to a shorter type. */
     static FloatSource rounded(FloatSource source, DType type) {
+        if (type == DType.FLOAT32) {
+            return source;
+        }
         return (at, target, count) -> {
             source.read(at, target, count);
             ByteBuffer exact = ByteBuffer.allocate(count * 4).order(ByteOrder.LITTLE_ENDIAN);

@@ -13,6 +13,7 @@ import org.retain4j.core.io.SafetensorsFolder;
 import org.retain4j.core.io.Sha256;
 import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.io.TensorSource;
+import org.retain4j.lora.AdaptedWeights;
 import org.retain4j.merging.method.FloatSource;
 
 /**
@@ -26,19 +27,33 @@ final class Weights implements AutoCloseable {
     private final TensorSource source;
     private final FloatReader reader = new FloatReader();
 
-    private Weights(Path path, TensorSource source) {
+    private final @Nullable AdaptedWeights adapter;
+
+    private Weights(Path path, TensorSource source, @Nullable AdaptedWeights adapter) {
         this.path = path;
         this.source = source;
+        this.adapter = adapter;
     }
 
     /** Opens the weights of a model folder. */
     static Weights ofModel(Path folder) throws IOException {
-        return new Weights(folder, SafetensorsFolder.open(folder));
+        return new Weights(folder, SafetensorsFolder.open(folder), null);
+    }
+
+    /** Opens the weights of a model folder with an adapter put in. */
+    static Weights ofModel(Path folder, Path adapter) throws IOException {
+        AdaptedWeights adapted = AdaptedWeights.open(folder, adapter);
+        try {
+            return new Weights(folder, SafetensorsFolder.open(folder), adapted);
+        } catch (IOException | RuntimeException e) {
+            adapted.close();
+            throw e;
+        }
     }
 
     /** Opens a single file. */
     static Weights ofFile(Path file) throws IOException {
-        return new Weights(file, SafetensorsFile.open(file));
+        return new Weights(file, SafetensorsFile.open(file), null);
     }
 
     Path path() {
@@ -78,7 +93,42 @@ final class Weights implements AutoCloseable {
                             + info.dtype()
                             + "; expected a floating-point type");
         }
-        return (at, target, count) -> through.read(source, info, at, target, count);
+        FloatSource plain = (at, target, count) -> through.read(source, info, at, target, count);
+        return adapted(info, plain);
+    }
+
+    /** Returns the elements with what the adapter changes in them. */
+    private FloatSource adapted(TensorInfo info, FloatSource plain) {
+        AdaptedWeights changes = adapter;
+        if (changes == null || !changes.changed().contains(info.name())) {
+            return plain;
+        }
+        long rows = info.shape().isEmpty() ? 1 : info.shape().get(0);
+        int columns = Math.toIntExact(info.elementCount() / Math.max(1, rows));
+        float[][] whole = {new float[0]};
+        return (at, target, count) -> {
+            if (count == 0) {
+                return;
+            }
+            long first = at / columns;
+            int wanted = (int) ((at + count - 1) / columns - first + 1);
+            int size = Math.multiplyExact(wanted, columns);
+            float[] values = whole[0].length < size ? new float[size] : whole[0];
+            whole[0] = values;
+            plain.read(first * columns, values, size);
+            changes.apply(info.name(), values, wanted, columns, first);
+            System.arraycopy(values, (int) (at - first * columns), target, 0, count);
+        };
+    }
+
+    /** Returns whether an adapter changes a tensor. */
+    boolean isAdapted(TensorInfo info) {
+        return adapter != null && adapter.changed().contains(info.name());
+    }
+
+    /** Returns the hash of the adapter, empty where there is none. */
+    String adapterHash() throws IOException {
+        return adapter == null ? "" : adapter.hash();
     }
 
     void bytes(TensorInfo info, long at, ByteBuffer target) throws IOException {
@@ -136,6 +186,12 @@ final class Weights implements AutoCloseable {
 
     @Override
     public void close() throws IOException {
-        source.close();
+        try {
+            if (adapter != null) {
+                adapter.close();
+            }
+        } finally {
+            source.close();
+        }
     }
 }

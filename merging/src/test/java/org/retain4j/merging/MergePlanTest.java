@@ -25,7 +25,7 @@ class MergePlanTest {
     @Test
     void readsGradientsAndFilters() throws MergeException {
         MergePlan plan = MergePlan.parse("p", PLAN);
-        PlanValue weight = plan.slices.get(0).sources().get(0).parameters().get("weight");
+        PlanValue weight = plan.slices().get(0).sources().get(0).parameters().get("weight");
         assertThat(weight).isNotNull();
         assertThat(weight.at("x.mlp.y", 0.25)).isEqualTo(0.5);
         assertThat(weight.at("x.mlp.y", 0.75)).isEqualTo(2.5);
@@ -45,7 +45,7 @@ class MergePlanTest {
                         models: [{model: "org/m@main+lora@v2"}]
                         """);
         assertThat(plan.base()).map(ModelReference::toString).contains("org/m@r+x");
-        ModelReference model = plan.slices.get(0).sources().get(0).model();
+        ModelReference model = plan.slices().get(0).sources().get(0).model();
         assertThat(model.revision()).contains("main");
         assertThat(model.adapter()).contains("lora");
     }

@@ -7,6 +7,7 @@ final class RankTrim implements Trim {
     private final float high;
     private final long lowKept;
     private final long highDropped;
+    private final boolean splitsEqual;
     private long lowSeen;
     private long highSeen;
 
@@ -15,6 +16,12 @@ final class RankTrim implements Trim {
         this.high = high.value();
         this.lowKept = low.less() + low.equal() - from;
         this.highDropped = high.less() + high.equal() - to;
+        this.splitsEqual = lowKept < low.equal() || highDropped > 0;
+    }
+
+    /** Returns whether of some equal magnitudes only a part is kept. */
+    boolean splitsEqual() {
+        return splitsEqual;
     }
 
     @Override
