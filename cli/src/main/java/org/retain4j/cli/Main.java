@@ -61,7 +61,10 @@ public final class Main {
                                         .addSubcommand(new LoraCommand.Combine(console))
                                         .addSubcommand(new LoraCommand.Info(console))
                                         .addSubcommand(new LoraCommand.Intruders(console)))
-                        .addSubcommand(new MergeCommand(console))
+                        .addSubcommand(
+                                new CommandLine(new MergeCommand(console))
+                                        .addSubcommand(new MergeAlignCommand(console))
+                                        .addSubcommand(new MergeStatisticsCommand(console)))
                         .addSubcommand(new GenerateCommand(console))
                         .addSubcommand(new ChatCommand(console))
                         .addSubcommand(new ScoreCommand(console))

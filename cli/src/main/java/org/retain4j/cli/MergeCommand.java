@@ -82,6 +82,13 @@ final class MergeCommand implements Callable<Integer> {
     private @Nullable Integer threads;
 
     @Option(
+            names = "--no-report",
+            description =
+                    "Leave out report.html and report.json, which say where the models and the"
+                            + " result differ; saves a tenth of the time.")
+    private boolean noReport;
+
+    @Option(
             names = "--verify",
             paramLabel = "DIR",
             description = "Check the files of a merged model against its merge.json instead.")
@@ -112,7 +119,11 @@ final class MergeCommand implements Callable<Integer> {
             throw new UsageException("--threads must be at least 1, is " + threads);
         }
         Path target = Inputs.path("OUT", out);
-        Merge merge = Merge.of(MergePlan.read(file)).maxShardBytes(shard).memory(budget);
+        Merge merge =
+                Merge.of(MergePlan.read(file))
+                        .maxShardBytes(shard)
+                        .memory(budget)
+                        .report(!noReport);
         merge = threads == null ? merge : merge.threads(threads);
         merge = root == null ? merge : merge.root(Inputs.path("--root", root));
         List<String> warnings;

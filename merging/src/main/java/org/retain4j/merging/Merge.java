@@ -6,19 +6,22 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.function.BiFunction;
+import java.util.regex.Pattern;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.io.Sha256;
 import org.retain4j.core.io.TensorCopy;
 import org.retain4j.core.io.TensorSpec;
 import org.retain4j.core.tensor.DType;
 import org.retain4j.merging.method.Draws;
-import org.retain4j.merging.method.TensorMerge;
 
 /**
  * Merges models as a plan says, tensor by tensor and part by part, into a new model folder.
@@ -39,6 +42,8 @@ public final class Merge {
     private static final ObjectMapper JSON = new ObjectMapper();
     private static final long MAX_SHARD = 5_000_000_000L;
     private static final int MAX_WARNINGS = 100;
+    private static final int FEW = 3;
+    private static final Pattern NUMBER = Pattern.compile("-?[0-9][0-9.eE-]*");
     private static final long MEMORY = 512_000_000L;
 
     private final MergePlan plan;
@@ -46,6 +51,7 @@ public final class Merge {
     private final long maxShardBytes;
     private final long memory;
     private final int threads;
+    private final boolean report;
     private final TensorCopy.Progress progress;
 
     /** Replaces the random numbers of a tensor, given its name. */
@@ -57,6 +63,7 @@ public final class Merge {
             long maxShardBytes,
             long memory,
             int threads,
+            boolean report,
             TensorCopy.Progress progress,
             BiFunction<String, Draws, Draws> draws) {
         this.plan = plan;
@@ -64,6 +71,7 @@ public final class Merge {
         this.maxShardBytes = maxShardBytes;
         this.memory = memory;
         this.threads = threads;
+        this.report = report;
         this.progress = progress;
         this.draws = draws;
     }
@@ -76,18 +84,19 @@ public final class Merge {
                 MAX_SHARD,
                 MEMORY,
                 Runtime.getRuntime().availableProcessors(),
+                true,
                 (done, total) -> {},
                 (name, own) -> own);
     }
 
     /** Starts relative paths of the plan from a folder. */
     public Merge root(Path value) {
-        return new Merge(plan, value, maxShardBytes, memory, threads, progress, draws);
+        return new Merge(plan, value, maxShardBytes, memory, threads, report, progress, draws);
     }
 
     /** Starts a new file after this many bytes of weights. */
     public Merge maxShardBytes(long value) {
-        return new Merge(plan, root, value, memory, threads, progress, draws);
+        return new Merge(plan, root, value, memory, threads, report, progress, draws);
     }
 
     /**
@@ -95,21 +104,30 @@ public final class Merge {
      * where they do not suffice for all threads, fewer work.
      */
     public Merge memory(long bytes) {
-        return new Merge(plan, root, maxShardBytes, bytes, threads, progress, draws);
+        return new Merge(plan, root, maxShardBytes, bytes, threads, report, progress, draws);
     }
 
     /** Sets how many tensors are worked on at once, at least 1; all processors if not set. */
     public Merge threads(int value) {
-        return new Merge(plan, root, maxShardBytes, memory, Math.max(1, value), progress, draws);
+        return new Merge(
+                plan, root, maxShardBytes, memory, Math.max(1, value), report, progress, draws);
+    }
+
+    /**
+     * Sets whether {@code report.html} and {@code report.json} say where the models and the result
+     * differ, which they do if not set; the numbers are summed while the weights are written.
+     */
+    public Merge report(boolean value) {
+        return new Merge(plan, root, maxShardBytes, memory, threads, value, progress, draws);
     }
 
     /** Tells of the bytes of the models that are hashed and of the weights that are written. */
     public Merge progress(TensorCopy.Progress value) {
-        return new Merge(plan, root, maxShardBytes, memory, threads, value, draws);
+        return new Merge(plan, root, maxShardBytes, memory, threads, report, value, draws);
     }
 
     Merge draws(BiFunction<String, Draws, Draws> value) {
-        return new Merge(plan, root, maxShardBytes, memory, threads, progress, value);
+        return new Merge(plan, root, maxShardBytes, memory, threads, report, progress, value);
     }
 
     /**
@@ -122,7 +140,8 @@ public final class Merge {
      */
     public List<String> run(Path out) throws IOException {
         Set<String> warnings = new TreeSet<>();
-        try (MergeInputs inputs = MergeInputs.open(plan, root)) {
+        try (MergeInputs inputs = MergeInputs.open(plan, root);
+                MergeStatistics statistics = MergeStatistics.open(plan, inputs, root)) {
             for (Weights model : inputs.all().values()) {
                 ModelFolder.requireOther(model.path(), out);
             }
@@ -133,13 +152,16 @@ public final class Merge {
             int workers = workers(jobs);
             Files.createDirectories(out);
             try (StagedShards shards =
-                    StagedShards.open(out, key(inputs, tokenizer), specs, maxShardBytes)) {
+                    StagedShards.open(
+                            out, key(inputs, tokenizer, statistics), specs, maxShardBytes)) {
                 Set<Path> files = new LinkedHashSet<>();
                 inputs.all().values().forEach(model -> files.addAll(model.files().values()));
+                statistics.all().values().forEach(file -> files.addAll(file.files().values()));
                 MergeEngine.Result result =
-                        new MergeEngine(plan, workers, draws, progress).run(jobs, shards, files);
+                        new MergeEngine(plan, workers, draws, progress, report, statistics)
+                                .run(jobs, shards, files);
                 result.tensors().values().forEach(note -> warnings.addAll(note.warnings()));
-                List<String> kept = warnings.stream().limit(MAX_WARNINGS).toList();
+                List<String> kept = joined(warnings);
                 Path beside = shards.beside();
                 tokenizer.copyTo(beside);
                 AtomicFile.write(
@@ -147,18 +169,52 @@ public final class Merge {
                         JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(config));
                 AtomicFile.write(beside.resolve("mergekit_config.yml"), plan.text);
                 AtomicFile.write(beside.resolve("README.md"), ModelCard.of(plan));
-                MergeRecord.write(plan, inputs, result, kept, beside);
+                if (report) {
+                    Map<String, TensorStatistics> differences = new TreeMap<>();
+                    result.tensors()
+                            .forEach(
+                                    (name, note) -> {
+                                        if (note.statistics() != null) {
+                                            differences.put(name, note.statistics());
+                                        }
+                                    });
+                    new MergeReport(plan, differences, kept).write(beside);
+                }
+                MergeRecord.write(plan, inputs, statistics, result, kept, beside);
                 shards.publish(MergeRecord.FILE);
                 return kept;
             }
         }
     }
 
+    /** Joins what is said of many tensors and differs only in numbers and names. */
+    private static List<String> joined(Set<String> warnings) {
+        Map<String, List<String>> alike = new LinkedHashMap<>();
+        for (String warning : warnings) {
+            int name = Math.max(0, warning.indexOf(": "));
+            String kind = NUMBER.matcher(warning.substring(name)).replaceAll("#");
+            alike.computeIfAbsent(kind, key -> new ArrayList<>()).add(warning);
+        }
+        List<String> joined = new ArrayList<>();
+        for (List<String> group : alike.values()) {
+            if (group.size() <= FEW || !group.get(0).contains(": ")) {
+                joined.addAll(group);
+            } else {
+                joined.add(group.get(0) + " (and the same at " + (group.size() - 1) + " more)");
+            }
+        }
+        return joined.stream().limit(MAX_WARNINGS).toList();
+    }
+
     /** Returns a name for the work that the plan and the models make out. */
-    private String key(MergeInputs inputs, MergeTokenizer tokenizer) throws IOException {
-        StringBuilder work = new StringBuilder(plan.text).append('\n').append(maxShardBytes);
+    private String key(MergeInputs inputs, MergeTokenizer tokenizer, MergeStatistics statistics)
+            throws IOException {
+        StringBuilder work = new StringBuilder(plan.text);
+        work.append('\n').append(maxShardBytes).append(' ').append(report);
         work.append('\n').append(tokenizer.key());
-        for (Map.Entry<ModelReference, Weights> model : inputs.all().entrySet()) {
+        List<Map.Entry<ModelReference, Weights>> all = new ArrayList<>(inputs.all().entrySet());
+        all.addAll(statistics.all().entrySet());
+        for (Map.Entry<ModelReference, Weights> model : all) {
             work.append('\n').append(model.getValue().adapterHash());
             for (Path file : model.getValue().files().values()) {
                 // The contents are hashed while the merge runs, and would have to be read twice.
@@ -175,7 +231,7 @@ public final class Merge {
         long most = 0;
         String name = "";
         for (MergeJob job : jobs) {
-            long needed = TensorMerge.memory(job.output().shape(), job.models().size());
+            long needed = plan.method.memory(job.output().shape(), job.models().size());
             if (needed > most) {
                 most = needed;
                 name = job.output().name();

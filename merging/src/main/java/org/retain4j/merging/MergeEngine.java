@@ -36,6 +36,9 @@ final class MergeEngine {
 
     private static final int HASHED = 1 << 18;
 
+    /** How often progress is told of, as telling may cost more than a part. */
+    private static final int TOLD = 500;
+
     /** Buffers of one thread. */
     private static final class Worker {
         final FloatReader reader = new FloatReader();
@@ -87,19 +90,26 @@ final class MergeEngine {
     private final int threads;
     private final BiFunction<String, Draws, Draws> draws;
     private final TensorCopy.Progress progress;
+    private final boolean statistics;
+    private final MergeStatistics knowledge;
     private final AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
     private long done;
     private long total;
+    private long told;
 
     MergeEngine(
             MergePlan plan,
             int threads,
             BiFunction<String, Draws, Draws> draws,
-            TensorCopy.Progress progress) {
+            TensorCopy.Progress progress,
+            boolean statistics,
+            MergeStatistics knowledge) {
         this.plan = plan;
         this.threads = threads;
         this.draws = draws;
         this.progress = progress;
+        this.statistics = statistics;
+        this.knowledge = knowledge;
     }
 
     /**
@@ -214,7 +224,10 @@ final class MergeEngine {
             throw new InterruptedIOException("another part of the merge failed");
         }
         done += bytes;
-        progress.at(done, total);
+        if (done - told >= total / TOLD || done == total) {
+            told = done;
+            progress.at(done, total);
+        }
     }
 
     private String hash(Path file) throws IOException {
@@ -242,36 +255,62 @@ final class MergeEngine {
                     advance(count);
                 };
         List<String> warnings = new ArrayList<>();
-        merge(job, out, worker, warnings);
-        shard.note(spec.name(), new TensorNote(TensorHash.hex(digest), warnings));
+        TensorStatistics found = merge(job, out, worker, warnings);
+        shard.note(spec.name(), new TensorNote(TensorHash.hex(digest), warnings, found));
         if (shard.left.decrementAndGet() == 0) {
             writer.commit();
             shards.finish(shard.file, shard.notes);
         }
     }
 
-    private void merge(MergeJob job, RoundingSink.Bytes out, Worker worker, List<String> warnings)
+    private @Nullable TensorStatistics merge(
+            MergeJob job, RoundingSink.Bytes out, Worker worker, List<String> warnings)
             throws IOException {
         String name = job.output().name();
         MergeJob.Input reference = job.base() != null ? job.base() : job.models().get(0);
         if (!reference.info().dtype().isFloatingPoint()) {
             TaskVector.copy(
                     reference.weights(), reference.info(), (tensor, bytes) -> out.write(bytes));
-            return;
+            return null;
         }
-        FloatSink sink = worker.rounding.to(job.output().dtype(), out);
+        FloatSink rounding = worker.rounding.to(job.output().dtype(), out);
+        long[] written = new long[1];
         List<FloatSource> models = new ArrayList<>();
         for (MergeJob.Input input : job.models()) {
             models.add(input.open(one -> source(one, worker.reader)));
         }
         FloatSource base =
                 job.base() == null ? null : job.base().open(one -> source(one, worker.reader));
+        DType dtype = job.output().dtype();
+        TensorStatistics.Collector collector =
+                statistics
+                        ? new TensorStatistics.Collector(models.size(), base != null, dtype)
+                        : null;
+        if (collector != null) {
+            models.replaceAll(collector::watch);
+            base = base == null ? null : collector.watch(base);
+        }
+        FloatSink sink =
+                (values, count) -> {
+                    rounding.write(values, count);
+                    if (worker.rounding.sawNonFinite() && !plan.parity) {
+                        throw notFinite(job, worker, written[0], count);
+                    }
+                    if (collector != null) {
+                        collector.add(written[0], values, count);
+                    }
+                    written[0] += count;
+                };
         TensorMerge merge =
                 new TensorMerge(name, job.output().shape(), base, models, sink)
                         .parity(plan.parity)
                         .bfloat(plan.parity && computedIn(reference) == DType.BFLOAT16)
                         .draws(draws.apply(name, Draws.of(plan.seed, name)))
                         .warnings(sentence -> warnings.add(name + ": " + sentence));
+        List<FloatSource> known = knowledge.of(job.models(), worker.reader);
+        if (!known.isEmpty()) {
+            merge.statistics(known);
+        }
         job.settings().forEach(merge::set);
         for (int i = 0; i < models.size(); i++) {
             int model = i;
@@ -282,6 +321,44 @@ final class MergeEngine {
         } catch (IllegalArgumentException | ArithmeticException e) {
             throw new MergeException(plan.file + ": at " + name + ", " + e.getMessage(), e);
         }
+        return collector == null ? null : collector.result();
+    }
+
+    /** Says which model has numbers that are none, or that the merge made them. */
+    private MergeException notFinite(MergeJob job, Worker worker, long at, int count)
+            throws IOException {
+        String name = job.output().name();
+        List<MergeJob.Input> inputs = new ArrayList<>(job.models());
+        if (job.base() != null) {
+            inputs.add(job.base());
+        }
+        float[] values = new float[count];
+        for (MergeJob.Input input : inputs) {
+            input.open(one -> one.weights().floats(one.info(), worker.reader))
+                    .read(at, values, count);
+            for (int k = 0; k < count; k++) {
+                if (!Float.isFinite(values[k])) {
+                    return new MergeException(
+                            input.weights().path()
+                                    + " holds "
+                                    + values[k]
+                                    + " at element "
+                                    + (at + k)
+                                    + " of "
+                                    + input.info().name()
+                                    + "; expected numbers, leave this model out or repair it");
+                }
+            }
+        }
+        return new MergeException(
+                plan.file
+                        + ": at "
+                        + name
+                        + ", "
+                        + plan.method.info().name()
+                        + " gives values that are not finite in "
+                        + job.output().dtype()
+                        + "; check its parameters or choose a type with a larger range");
     }
 
     private DType computedIn(MergeJob.Input reference) {

@@ -56,6 +56,9 @@ public final class MergePlan {
     final List<String> warnings;
     final @Nullable String name;
 
+    /** File with what the method must know about a model, as the plan names it. */
+    final Map<ModelReference, String> statistics;
+
     final @Nullable DType dtype;
     final @Nullable DType outDtype;
     final @Nullable TokenPlan tokens;
@@ -72,6 +75,7 @@ public final class MergePlan {
         this.modules = List.copyOf(reader.modules);
         this.warnings = List.copyOf(reader.warnings);
         this.name = reader.name;
+        this.statistics = Map.copyOf(reader.statistics);
         this.dtype = reader.dtype;
         this.outDtype = reader.outDtype;
         this.tokens = reader.tokens;

@@ -38,6 +38,7 @@ final class MergeRecord {
     static void write(
             MergePlan plan,
             MergeInputs inputs,
+            MergeStatistics statistics,
             MergeEngine.Result result,
             List<String> warnings,
             Path beside)
@@ -52,19 +53,9 @@ final class MergeRecord {
         record.put("plan_sha256", Sha256.of(plan.text.getBytes(StandardCharsets.UTF_8)));
         record.put("parity", plan.parity);
         record.put("seed", plan.seed);
-        ObjectNode models = record.putObject("models");
-        for (Map.Entry<ModelReference, Weights> model : inputs.all().entrySet()) {
-            Map<String, String> hashes = new TreeMap<>();
-            model.getValue()
-                    .files()
-                    .forEach(
-                            (name, file) ->
-                                    hashes.put(
-                                            name,
-                                            Objects.requireNonNull(result.files().get(file))));
-            String adapter = model.getValue().adapterHash();
-            String hash = Weights.hash(hashes);
-            models.put(model.getKey().toString(), adapter.isEmpty() ? hash : hash + "+" + adapter);
+        hashes(record.putObject("models"), inputs.all(), result);
+        if (!statistics.all().isEmpty()) {
+            hashes(record.putObject("statistics"), statistics.all(), result);
         }
         Map<String, String> tensors = new TreeMap<>();
         result.tensors().forEach((name, note) -> tensors.put(name, note.sha256()));
@@ -81,6 +72,21 @@ final class MergeRecord {
         AtomicFile.write(
                 beside.resolve(FILE),
                 JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(record));
+    }
+
+    private static void hashes(
+            ObjectNode target, Map<ModelReference, Weights> models, MergeEngine.Result result)
+            throws IOException {
+        for (Map.Entry<ModelReference, Weights> model : models.entrySet()) {
+            Map<String, String> hashes = new TreeMap<>();
+            for (Map.Entry<String, Path> file : model.getValue().files().entrySet()) {
+                String hash = Objects.requireNonNull(result.files().get(file.getValue()));
+                hashes.put(file.getKey(), hash);
+            }
+            String adapter = model.getValue().adapterHash();
+            String hash = Weights.hash(hashes);
+            target.put(model.getKey().toString(), adapter.isEmpty() ? hash : hash + "+" + adapter);
+        }
     }
 
     private static String version() throws IOException {

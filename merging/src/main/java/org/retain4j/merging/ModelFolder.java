@@ -7,6 +7,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
@@ -15,6 +16,15 @@ import org.retain4j.core.io.TensorInfo;
 
 /** What lies beside the weights of a model folder, and hashes of the weights themselves. */
 final class ModelFolder {
+
+    /** What a merge says of itself, which does not hold for a model made from it. */
+    private static final Set<String> OF_A_MERGE =
+            Set.of(
+                    MergeRecord.FILE,
+                    MergeReport.PAGE,
+                    MergeReport.NUMBERS,
+                    "alignment.json",
+                    "mergekit_config.yml");
 
     private static final int LISTED = 8;
     private static final long MAX_BESIDE = 64L << 20;
@@ -58,7 +68,8 @@ final class ModelFolder {
                         || name.endsWith(".safetensors.index.json")
                         || name.endsWith(".bin")
                         || name.endsWith(".gguf")
-                        || name.startsWith(".");
+                        || name.startsWith(".")
+                        || OF_A_MERGE.contains(name);
         try {
             return !weights && Files.isRegularFile(file) && Files.size(file) <= MAX_BESIDE;
         } catch (IOException e) {

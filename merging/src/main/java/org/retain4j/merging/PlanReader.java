@@ -13,6 +13,7 @@ import org.retain4j.merging.method.MergeMethod;
 import org.retain4j.merging.method.MergeMethods;
 import org.retain4j.merging.method.MethodInfo;
 import org.retain4j.merging.method.Setting;
+import org.retain4j.merging.method.Statistics;
 
 /** Reads a plan from its YAML and checks all that needs no model. */
 final class PlanReader {
@@ -35,6 +36,8 @@ final class PlanReader {
                     "seed",
                     "outer");
 
+    private static final String STATISTICS = "statistics";
+
     private static final int MAX_LAYERS = 100_000;
 
     final MergeMethod method;
@@ -42,6 +45,7 @@ final class PlanReader {
     final List<MergePlan.Module> modules = new ArrayList<>();
     final Set<String> warnings = new LinkedHashSet<>();
     final @Nullable String name;
+    final Map<ModelReference, String> statistics = new LinkedHashMap<>();
     final @Nullable DType dtype;
     final @Nullable DType outDtype;
     final @Nullable TokenPlan tokens;
@@ -201,8 +205,14 @@ final class PlanReader {
         if (model == null) {
             throw node.error("an entry has no model");
         }
-        return new MergePlan.Source(
-                ModelReference.read(model), from, to, parameters(node), node.line());
+        ModelReference reference = ModelReference.read(model);
+        Map<String, PlanValue> parameters = parameters(node);
+        PlanNode own = node.find("parameters");
+        PlanNode file = own == null ? null : own.find(STATISTICS);
+        if (file != null) {
+            statistics.put(reference, file.requireText(STATISTICS));
+        }
+        return new MergePlan.Source(reference, from, to, parameters, node.line());
     }
 
     private Map<String, PlanValue> parameters(PlanNode node) throws MergeException {
@@ -216,6 +226,10 @@ final class PlanReader {
         }
         for (Map.Entry<String, PlanNode> entry : found.entries().entrySet()) {
             String key = entry.getKey();
+            boolean ofModel = node.find("model") != null;
+            if (key.equals(STATISTICS) && ofModel && method.statistics() != Statistics.NONE) {
+                continue;
+            }
             Set<String> own = new TreeSet<>();
             method.info().settings().forEach(setting -> own.add(setting.name()));
             if (!own.contains(key) && known.contains(key)) {

@@ -33,7 +33,9 @@ public final class MergeMethods {
                         new NearSwap(),
                         new Sce(),
                         new ArceeFusion(),
-                        new Ram())) {
+                        new Ram(),
+                        new FisherMerge(),
+                        new RegMean())) {
             ALL.put(method.info().name(), method);
         }
     }

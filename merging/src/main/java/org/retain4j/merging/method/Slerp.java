@@ -43,6 +43,11 @@ record Slerp() implements MergeMethod {
             second = Math.sin(t * angle) / Math.sin(angle);
         } else if (dot < 0) {
             tensor.warn("the models point in opposite directions, so slerp is a straight line");
+        } else if (sums[0] > 0 && sums[1] > 0) {
+            tensor.warn(
+                    "the models are colinear (cosine "
+                            + (float) dot
+                            + "), so slerp is a straight line as linear is");
         }
         double a = first;
         double b = second;

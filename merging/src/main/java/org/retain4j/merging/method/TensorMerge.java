@@ -23,7 +23,7 @@ public final class TensorMerge {
     private static final long FIXED = 8 << 20;
 
     /** Parts besides those of the models: base, result and what a method works with. */
-    private static final int OTHER_PARTS = 4;
+    private static final int OTHER_PARTS = 5;
 
     /** Work on a part. */
     @FunctionalInterface
@@ -36,6 +36,7 @@ public final class TensorMerge {
     private final List<Long> shape;
     private final @Nullable FloatSource base;
     private final List<FloatSource> models;
+    private List<FloatSource> statistics = List.of();
     private final Map<String, Double> shared = new LinkedHashMap<>();
     private final List<Map<String, Double>> own = new ArrayList<>();
     private final FloatSink out;
@@ -93,6 +94,30 @@ public final class TensorMerge {
     public TensorMerge draws(Draws value) {
         draws = value;
         return this;
+    }
+
+    /** Gives what is known about each model, see {@link MergeMethod#statistics()}. */
+    public TensorMerge statistics(List<FloatSource> values) {
+        if (values.size() != models.size()) {
+            throw new IllegalArgumentException(
+                    "there are statistics of "
+                            + values.size()
+                            + " models at tensor "
+                            + name
+                            + " and "
+                            + models.size()
+                            + " models");
+        }
+        statistics = List.copyOf(values);
+        return this;
+    }
+
+    boolean hasStatistics() {
+        return !statistics.isEmpty();
+    }
+
+    void statistic(int i, long at, float[] target, int count) throws IOException {
+        statistics.get(i).read(at, target, count);
     }
 
     /** Reproduces what mergekit 0.1.4 does where the methods here differ from it on purpose. */
