@@ -223,7 +223,15 @@ final class CompareCommand implements Callable<Integer> {
         Path results = read.folder().resolve("results.json");
         String text = RunFolder.JSON.writeValueAsString(result) + "\n";
         AtomicFile.write(results, text);
-        console.result(json ? text : result.table() + "\nwrote " + results + "\n");
+        console.result(
+                json
+                        ? text
+                        : result.table()
+                                + "\nwrote "
+                                + results
+                                + "\nwrote "
+                                + read.folder().resolve(RecipeRun.REPORT)
+                                + "\n");
         return ExitCode.OK;
     }
 

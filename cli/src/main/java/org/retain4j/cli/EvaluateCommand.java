@@ -13,13 +13,22 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.bench.PeakMemory;
 import org.retain4j.cli.evaluate.EvaluationPlan;
+import org.retain4j.cli.evaluate.Measured;
 import org.retain4j.cli.evaluate.ModelFingerprint;
+import org.retain4j.cli.evaluate.ReportParts;
 import org.retain4j.cli.evaluate.ScoreTable;
+import org.retain4j.cli.evaluate.TrainingOverlap;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
+import org.retain4j.core.text.Documents;
+import org.retain4j.evaluation.metrics.KlDrift;
+import org.retain4j.evaluation.report.EvaluationReport;
+import org.retain4j.evaluation.report.EvaluationSummary;
+import org.retain4j.evaluation.report.RunCost;
 import org.retain4j.evaluation.scoring.TokenScorer;
 import org.retain4j.evaluation.tasks.CodeRunner;
 import org.retain4j.evaluation.tasks.EvaluationJson;
@@ -55,11 +64,15 @@ import picocli.CommandLine.Spec;
             "Examples:",
             "  retain4j evaluate --model SmolLM2-135M --tasks arc_easy,piqa --data data/eval --limit 200",
             "  retain4j evaluate --model SmolLM2-135M --tasks gsm8k --data gsm8k=test.jsonl"
-                    + " --data gsm8k.shots=train.jsonl --out runs/gsm8k --log-samples"
+                    + " --data gsm8k.shots=train.jsonl --out runs/gsm8k --log-samples",
+            "  retain4j evaluate --model tuned --baseline base --tasks piqa --data data/eval --out report",
+            "  retain4j evaluate --model runs/after --baseline runs/before --out report"
         })
 final class EvaluateCommand implements Callable<Integer> {
 
     private static final String RESULTS = "results.json";
+    private static final String REPORT = "report.html";
+    private static final int KL_WINDOW = 512;
     private static final Duration PROGRAM_TIME = Duration.ofSeconds(10);
     private static final int PROGRAM_MEBIBYTES = 4096;
 
@@ -72,9 +85,10 @@ final class EvaluateCommand implements Callable<Integer> {
     @Option(
             names = {"-t", "--tasks"},
             paramLabel = "NAME|FILE.yaml",
-            required = true,
             split = ",",
-            description = "What to run, separated by commas.")
+            description =
+                    "What to run, separated by commas. Not needed where --model is a folder of"
+                            + " results.")
     private List<String> tasks = new ArrayList<>();
 
     @Option(
@@ -158,8 +172,10 @@ final class EvaluateCommand implements Callable<Integer> {
             description =
                     "Folder for "
                             + RESULTS
-                            + " in the layout of the harness. Answers are kept in it, so that a"
-                            + " killed run goes on where it was.")
+                            + " in the layout of the harness and "
+                            + REPORT
+                            + ". Answers are kept in it, so that a killed run goes on where it"
+                            + " was.")
     private @Nullable String out;
 
     @Option(
@@ -181,6 +197,34 @@ final class EvaluateCommand implements Callable<Integer> {
             description = "What runs these programs. Default: ${DEFAULT-VALUE}")
     private String python = "";
 
+    private KlDrift.@Nullable Result drift;
+
+    @Option(
+            names = "--baseline",
+            paramLabel = "MODEL|DIR",
+            description =
+                    "What the report compares the model with, item by item: a model, or a folder"
+                            + " of results with samples, of lm-evaluation-harness too; --model may"
+                            + " be such a folder as well. Needs --out.")
+    private @Nullable String baseline;
+
+    @Option(
+            names = "--training-data",
+            paramLabel = "FILE",
+            description =
+                    "Training or replay data (.jsonl, .json, also .gz, or text) in which to look for"
+                            + " the items that are evaluated; may be given several times.")
+    private List<String> trainingData = new ArrayList<>();
+
+    @Option(
+            names = "--kl-from",
+            paramLabel = "MODEL",
+            description = "Measure how far predictions on --kl-text moved from this model's.")
+    private @Nullable String klFrom;
+
+    @Option(names = "--kl-text", paramLabel = "FILE", description = "Text for --kl-from, UTF-8.")
+    private @Nullable String klText;
+
     @Option(names = "--json", description = "Print the results as JSON instead of a table.")
     private boolean json;
 
@@ -191,31 +235,156 @@ final class EvaluateCommand implements Callable<Integer> {
     @Override
     public Integer call() throws IOException {
         EvaluationOptions options = options();
-        if (logSamples && out == null) {
-            throw new UsageException("--log-samples needs --out, where to put the samples");
-        }
+        require(!logSamples || out != null, "--log-samples needs --out, where to put the samples");
+        require(baseline == null || out != null, "--baseline needs --out, where to put the report");
+        require((klFrom == null) == (klText == null), "--kl-from and --kl-text need each other");
         Path folder = out == null ? null : Inputs.path("--out", out);
+        Path probe = klText == null ? null : Inputs.path("--kl-text", klText);
+        List<Path> training =
+                trainingData.stream().map(file -> Inputs.path("--training-data", file)).toList();
+        boolean isRead = Measured.isResults(Inputs.path("--model", model.name()));
+        boolean baselineIsRead =
+                baseline != null && Measured.isResults(Inputs.path("--baseline", baseline));
+        require(isRead || !tasks.isEmpty(), "--tasks is missing; name at least one task");
+        require(
+                !isRead || baseline != null && tasks.isEmpty() && klFrom == null,
+                "--model is a folder of results; compare it with --baseline, without --tasks and"
+                        + " --kl-from, or name a model");
+        require(
+                !isRead || baselineIsRead && training.isEmpty(),
+                "--model is a folder of results, so --baseline must be one too, and"
+                        + " --training-data does not apply");
         EvaluationPlan plan = EvaluationPlan.of(tasks, data, runner());
+        TrainingOverlap overlap =
+                TrainingOverlap.look(
+                        plan.steps(), plan.steps().stream().map(step -> limit).toList(), training);
+        overlap.lines().forEach(console::note);
         if (folder != null) {
             Files.createDirectories(folder);
         }
+        Map<String, Object> settings = settings(options);
+        List<String> notes = new ArrayList<>();
+        Measured before =
+                baseline == null
+                        ? null
+                        : baselineIsRead
+                                ? Measured.read(title(baseline), Path.of(baseline))
+                                : measure(true, baseline, plan, options, folder, null, notes);
+        Measured measured =
+                isRead
+                        ? Measured.read(title(model.name()), Path.of(model.name()))
+                        : measure(false, model.name(), plan, options, folder, probe, notes);
+        if (isRead) {
+            settings.clear();
+        } else {
+            settings.put("seconds", measured.cost().evaluationSeconds());
+            settings.put("peak_bytes", measured.cost().peakBytes());
+        }
+        String text = EvaluationJson.of(measured.results(), settings, more(overlap));
+        if (folder != null) {
+            EvaluationSummary summary =
+                    ReportParts.summary(before, measured, overlap, notes, settings);
+            write(folder, isRead ? null : text, measured.results(), summary);
+        }
+        notes.forEach(console::note);
+        if (!isRead) {
+            console.result(json ? text : ScoreTable.render(measured.results()));
+        }
+        return ExitCode.OK;
+    }
+
+    private static void require(boolean isRight, String message) {
+        if (!isRight) {
+            throw new UsageException(message);
+        }
+    }
+
+    private Map<String, Object> more(TrainingOverlap overlap) {
+        Map<String, Object> more = new LinkedHashMap<>();
+        if (overlap.texts() > 0) {
+            more.put("contamination", overlap);
+        }
+        if (drift != null) {
+            more.put("kl_drift", drift);
+        }
+        return more;
+    }
+
+    /** Returns a name for a report: the end of a path, with the adapter; none twice. */
+    private String title(String place) {
+        Path path = Path.of(place).toAbsolutePath().normalize();
+        String name =
+                Files.exists(path) && path.getFileName() != null
+                        ? path.getFileName().toString()
+                        : place;
+        boolean isModel = place.equals(model.name()) && !place.equals(baseline);
+        Object adapter = Objects.requireNonNull(spec).findOption("--adapter").getValue();
+        if (isModel && adapter != null) {
+            return name + " with " + title(String.valueOf(adapter));
+        }
+        return name;
+    }
+
+    private Measured measure(
+            boolean isBaseline,
+            String place,
+            EvaluationPlan plan,
+            EvaluationOptions options,
+            @Nullable Path folder,
+            @Nullable Path probe,
+            List<String> notes)
+            throws IOException {
         long started = System.nanoTime();
+        PeakMemory.reset();
         List<TaskResult> results;
         try (ResponseCache cache =
                         folder == null
                                 ? null
-                                : ResponseCache.open(folder.resolve("answers"), fingerprint());
-                CausalLm loaded = model.load(console)) {
+                                : ResponseCache.open(
+                                        folder.resolve("answers"), fingerprint(place, isBaseline));
+                CausalLm loaded =
+                        isBaseline ? model.loadAlone(console, place) : model.load(console)) {
             results = run(loaded, plan, options, cache);
+            if (probe != null && klFrom != null) {
+                drift(loaded, klFrom, probe, notes);
+            }
         }
+        double seconds = Math.round((System.nanoTime() - started) / 1e6) / 1e3;
         Map<String, Object> settings = settings(options);
-        settings.put("seconds", Math.round((System.nanoTime() - started) / 1e6) / 1e3);
-        String text = EvaluationJson.of(results, settings);
-        if (folder != null) {
-            write(folder, results, text);
+        settings.put("model", place);
+        if (isBaseline) {
+            settings.put("adapter", "");
         }
-        console.result(json ? text : ScoreTable.render(results));
-        return ExitCode.OK;
+        long peak = PeakMemory.bytes();
+        String title = title(place);
+        if (!isBaseline && baseline != null && title.equals(title(baseline))) {
+            title += " (after)";
+        }
+        return Measured.of(title, results, settings, RunCost.ofEvaluation(seconds, peak));
+    }
+
+    private void drift(CausalLm loaded, String from, Path probe, List<String> notes)
+            throws IOException {
+        try (CausalLm base = model.loadAlone(console, from)) {
+            int window =
+                    Math.min(
+                            KL_WINDOW,
+                            Math.min(base.spec().maxPositions(), loaded.spec().maxPositions()));
+            KlDrift.Result found =
+                    KlDrift.of(Documents.read(probe), loaded.tokenizer(), window)
+                            .measure(base, loaded);
+            drift = found;
+            notes.add(
+                    String.format(
+                            Locale.ROOT,
+                            "KL drift from %s on %s: forward %.5f, reverse %.5f nats a token, over"
+                                    + " %,d tokens",
+                            title(from),
+                            probe.getFileName(),
+                            found.forward(),
+                            found.reverse(),
+                            found.tokens()));
+        }
     }
 
     private EvaluationOptions options() {
@@ -255,12 +424,16 @@ final class EvaluateCommand implements Callable<Integer> {
     }
 
     /** Returns what an answer depends on besides the request. */
-    private String fingerprint() throws IOException {
+    private String fingerprint(String place, boolean isBaseline) throws IOException {
         StringBuilder text = new StringBuilder(Versions.retain4j()).append('\n');
-        text.append(model.name().equals(Pretrained.EMBEDDED) ? model.name() : files(model.name()));
+        text.append(place.equals(Pretrained.EMBEDDED) ? place : files(place));
         for (String option : List.of("--precision", "--device", "--adapter")) {
             Object value = Objects.requireNonNull(spec).findOption(option).getValue();
             boolean isFolder = option.equals("--adapter") && value != null;
+            if (isFolder && isBaseline) {
+                value = null;
+                isFolder = false;
+            }
             text.append(option)
                     .append(' ')
                     .append(isFolder ? files(String.valueOf(value)) : String.valueOf(value))
@@ -320,14 +493,23 @@ final class EvaluateCommand implements Callable<Integer> {
         return settings;
     }
 
-    private void write(Path folder, List<TaskResult> results, String text) throws IOException {
+    private void write(
+            Path folder,
+            @Nullable String results,
+            List<TaskResult> samples,
+            EvaluationSummary summary)
+            throws IOException {
         if (logSamples) {
-            for (TaskResult result : results) {
+            for (TaskResult result : samples) {
                 EvaluationJson.writeSamples(
                         result, folder.resolve("samples_" + result.task().name() + ".jsonl"));
             }
         }
-        AtomicFile.write(folder.resolve(RESULTS), text);
-        console.note("wrote " + folder.resolve(RESULTS));
+        if (results != null) {
+            AtomicFile.write(folder.resolve(RESULTS), results);
+            console.note("wrote " + folder.resolve(RESULTS));
+        }
+        EvaluationReport.write(summary, folder.resolve(REPORT));
+        console.note("wrote " + folder.resolve(REPORT));
     }
 }

@@ -66,6 +66,19 @@ final class ModelOptions {
 
     /** Loads the model, with the progress of a download on the console. */
     CausalLm load(Console console) throws IOException {
+        Path folder = adapter == null ? null : locateAdapter(console, "--adapter", adapter);
+        if (folder != null && !model.equals(Pretrained.EMBEDDED)) {
+            requireBase(folder, locate(console, model));
+        }
+        CausalLm loaded = loadAlone(console, model);
+        if (folder != null) {
+            attach(loaded, folder);
+        }
+        return loaded;
+    }
+
+    /** Loads another model with the same precision and device, without the adapter. */
+    CausalLm loadAlone(Console console, String name) throws IOException {
         Device on;
         Precision with;
         try {
@@ -74,19 +87,9 @@ final class ModelOptions {
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }
-        Path folder = adapter == null ? null : locateAdapter(console, "--adapter", adapter);
-        Path located = model.equals(Pretrained.EMBEDDED) ? Path.of(model) : locate(console, model);
-        if (folder != null && !model.equals(Pretrained.EMBEDDED)) {
-            requireBase(folder, located);
-        }
-        CausalLm loaded =
-                model.equals(Pretrained.EMBEDDED)
-                        ? Pretrained.load(model, on, with)
-                        : Pretrained.load(located, on, with);
-        if (folder != null) {
-            attach(loaded, folder);
-        }
-        return loaded;
+        return name.equals(Pretrained.EMBEDDED)
+                ? Pretrained.load(name, on, with)
+                : Pretrained.load(locate(console, name), on, with);
     }
 
     private void requireBase(Path adapter, Path base) throws IOException {

@@ -9,10 +9,18 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.util.List;
+import java.util.regex.MatchResult;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
+import org.retain4j.core.tensor.Device;
+import org.retain4j.core.tensor.Precision;
 import picocli.CommandLine;
 
 class EvaluateCommandTest {
@@ -116,6 +124,9 @@ class EvaluateCommandTest {
         assertUsage("--limit must be at least 0", "--tasks", "piqa", "--data", piqa, "--limit=-1");
         assertUsage("--batch-size", "--tasks", "piqa", "--data", piqa, "--batch-size=0");
         assertUsage("needs --out", "--tasks", "piqa", "--data", piqa, "--log-samples");
+        assertUsage("--tasks is missing");
+        assertUsage("needs --out", "--tasks", "piqa", "--data", piqa, "--baseline", "x");
+        assertUsage("need each other", "--tasks", "piqa", "--data", piqa, "--kl-from", "x");
         assertUsage(
                 "--apply-chat-template",
                 "--tasks",
@@ -129,6 +140,98 @@ class EvaluateCommandTest {
         assertThat(evaluate(args)).as(part).isEqualTo(CommandLine.ExitCode.USAGE);
         assertThat(err.toString()).contains(part);
         assertThat(out.toString()).isEmpty();
+    }
+
+    /** A pair measured at once says the same as two folders put beside each other. */
+    @Test
+    void comparesWithABaselineAndLooksIntoTrainingData() throws IOException {
+        Path goals = folder.resolve("train.jsonl");
+        Files.writeString(
+                folder.resolve("piqa.jsonl"),
+                "{\"goal\":\"How do I keep a tomato plant upright in windy weather outside\",\"sol1\":\"Tie it to a stake.\",\"sol2\":\"Zx qv.\",\"label\":0}\n"
+                        + "{\"goal\":\"Eat\",\"sol1\":\"Jq.\",\"sol2\":\"Take food.\",\"label\":1}\n");
+        Files.writeString(
+                goals,
+                "{\"text\":\"x\"}\n{\"text\":\"how do i keep a tomato plant upright in windy weather outside? tie it\"}\n");
+        Path random = folder.resolve("random");
+        try (CausalLm base = Pretrained.load(Pretrained.EMBEDDED);
+                CausalLm other = CausalLm.random(base.config(), 3, Device.CPU, Precision.F32)) {
+            base.save(random);
+            other.save(folder.resolve("weights"));
+        }
+        Files.copy(
+                folder.resolve("weights/model.safetensors"),
+                random.resolve("model.safetensors"),
+                StandardCopyOption.REPLACE_EXISTING);
+        Path both = folder.resolve("both");
+        String[] asked = {
+            "--tasks",
+            "piqa,text",
+            "--data",
+            folder.toString(),
+            "--data",
+            "text=" + folder.resolve("story.txt"),
+            "--log-samples"
+        };
+        assertThat(
+                        evaluate(
+                                with(
+                                        asked,
+                                        "--baseline",
+                                        random.toString(),
+                                        "--training-data",
+                                        goals.toString(),
+                                        "--kl-from",
+                                        random.toString(),
+                                        "--kl-text",
+                                        folder.resolve("story.txt").toString(),
+                                        "--out",
+                                        both.toString())))
+                .as(err.toString())
+                .isZero();
+        assertThat(err.toString())
+                .contains("piqa: 1 of 2 items are in the training data", "train.jsonl, text 2")
+                .contains("KL drift from random on story.txt: forward ");
+        JsonNode results = new ObjectMapper().readTree(both.resolve("results.json").toFile());
+        assertThat(results.at("/contamination/tasks/0/contaminated/0/item").asText())
+                .isEqualTo("0");
+        assertThat(results.at("/kl_drift/forward").asDouble()).isGreaterThan(0.1);
+        assertThat(results.at("/config/peak_bytes").asLong()).isNotNegative();
+        String html = Files.readString(both.resolve("report.html"));
+        assertThat(html)
+                .contains("<th>Change</th><th>random</th><th>embedded:stories260K</th>")
+                .contains("text bits_per_byte", "train.jsonl, text 2", "KL drift");
+
+        for (String model : List.of(Pretrained.EMBEDDED, random.toString())) {
+            Path to = folder.resolve(model.equals(Pretrained.EMBEDDED) ? "after" : "before");
+            assertThat(run(with(asked, "--model", model, "--out", to.toString()))).isZero();
+        }
+        assertThat(
+                        run(
+                                "--model",
+                                folder.resolve("after").toString(),
+                                "--baseline",
+                                folder.resolve("before").toString(),
+                                "--out",
+                                folder.resolve("read").toString()))
+                .as(err.toString())
+                .isZero();
+        String read = Files.readString(folder.resolve("read/report.html"));
+        assertThat(read).contains("<th>Change</th><th>before</th><th>after</th>");
+        assertThat(changes(read)).isNotEmpty().isEqualTo(changes(html));
+        assertThat(folder.resolve("read/results.json")).doesNotExist();
+    }
+
+    private static List<String> changes(String html) {
+        return Pattern.compile("[+−][0-9.]+</span><small>[^<]*</small>")
+                .matcher(html)
+                .results()
+                .map(MatchResult::group)
+                .toList();
+    }
+
+    private static String[] with(String[] some, String... more) {
+        return Stream.of(some, more).flatMap(Stream::of).toArray(String[]::new);
     }
 
     @Test

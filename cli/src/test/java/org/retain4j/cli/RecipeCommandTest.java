@@ -13,6 +13,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -32,7 +33,8 @@ class RecipeCommandTest {
     void write() throws IOException {
         Path learn = embedded("tinyshakespeare.train.txt", "learn.txt", 12_000);
         Path old = embedded("tinystories.heldout.txt", "old.txt", 3_000);
-        String text = Files.readString(old).replace("\"", "'").replaceAll("\\s+", " ");
+        String all = Files.readString(embedded("tinystories.heldout.txt", "all.txt", 6_000));
+        String text = all.substring(4_000).replace("\"", "'").replaceAll("\\s+", " ");
         Files.writeString(
                 folder.resolve("text.jsonl"),
                 "{\"text\": \"%s\"}\n{\"text\": \"%s\"}\n"
@@ -138,6 +140,9 @@ class RecipeCommandTest {
         assertThat(out.resolve("plain/seed-2/samples_text.jsonl")).exists();
         assertThat(out.resolve("lora/seed-1/run/adapter/adapter_model.safetensors")).exists();
         assertThat(out.resolve("plain/seed-1/run/model")).doesNotExist();
+        assertThat(Files.readString(out.resolve("report.html")))
+                .contains("Learning against forgetting", "<h3>text bits_per_byte", "half</td>")
+                .contains("regularization.l2_sp.lambda (chosen)", "Trained tokens");
 
         FileTime first = Files.getLastModifiedTime(out.resolve("plain/seed-1/result.json"));
         String before = Files.readString(out.resolve("results.json"));
@@ -151,6 +156,38 @@ class RecipeCommandTest {
         Invocation changed = compare("--set", "run.learning_rate=1e-3");
         assertThat(changed.exit()).isEqualTo(2);
         assertThat(changed.err()).contains("holds results of other settings");
+    }
+
+    @Test
+    void refusesToChooseOnWhatIsHeldOutAndListsWhatWasTrainedOn() throws IOException {
+        String stories = Files.readString(folder.resolve("old.txt")).replaceAll("\\s+", " ");
+        Files.writeString(
+                folder.resolve("text.jsonl"),
+                JSON.writeValueAsString(Map.of("text", stories.substring(200, 600))) + "\n");
+        Invocation refused = compare();
+        assertThat(refused.exit()).isEqualTo(2);
+        assertThat(refused.err())
+                .contains("methods.l2sp.try would be chosen on items that are held out")
+                .contains("text: 1 of 1 items are in eval or retain");
+        assertThat(folder.resolve("out")).doesNotExist();
+
+        Invocation same = compare("--set", "run.retain=" + folder.resolve("text.jsonl"));
+        assertThat(same.exit()).isEqualTo(2);
+        assertThat(same.err()).contains("which holds the items of text");
+
+        Invocation replayed =
+                compare(
+                        "--set",
+                        "methods={plain: {set: {replay: {ratio: 0.25, data: "
+                                + folder.resolve("old.txt")
+                                + "}}}}",
+                        "--set",
+                        "seeds=[1]");
+        assertThat(replayed.exit()).as(replayed.err()).isZero();
+        JsonNode results = JSON.readTree(folder.resolve("out/results.json").toFile());
+        assertThat(results.at("/contamination/tasks/1/contaminated")).hasSize(1);
+        assertThat(Files.readString(folder.resolve("out/report.html")))
+                .contains("Evaluated items in the training data", "old.txt");
     }
 
     private static double value(JsonNode results, int method) {

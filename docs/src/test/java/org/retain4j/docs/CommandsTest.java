@@ -20,6 +20,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 /** Every command of the README and the guides is run, the long ones with few steps. */
 class CommandsTest {
 
+    private static final Path TEXTS =
+            Guides.ROOT.resolve("core/src/main/resources/org/retain4j/core/embedded/texts");
+
     @TempDir Path temp;
 
     static List<String> commands() throws IOException {
@@ -108,10 +111,15 @@ class CommandsTest {
         List<List<String>> yaml = Guides.fences(Files.readString(guide), "yaml");
         Files.write(temp.resolve("recipe.yaml"), yaml.get(0));
         Files.copy(temp.resolve("stories.txt"), temp.resolve("old.txt"));
-        for (String task : List.of("stories", "plays")) {
+        for (String[] own :
+                new String[][] {
+                    {"stories", "tinystories.train.txt"}, {"plays", "tinyshakespeare.train.txt"}
+                }) {
+            String task = own[0];
             String text = String.join("\n", yaml.get(1)).replace("stories", task);
             Files.writeString(temp.resolve(task + ".yaml"), text);
-            String first = Files.readString(temp.resolve(task + ".txt")).substring(0, 300);
+            // another text than what the recipe trains on and chooses by
+            String first = Files.readString(TEXTS.resolve(own[1])).substring(0, 300);
             Files.writeString(
                     temp.resolve(task + ".jsonl"),
                     "{\"text\": \"" + first.replaceAll("[\"\\\\\\s]+", " ") + "\"}\n");
@@ -123,14 +131,12 @@ class CommandsTest {
         Path guide = Guides.ROOT.resolve("docs/finetune.md");
         List<String> yaml = Guides.fences(Files.readString(guide), "yaml").get(0);
         Files.write(temp.resolve("run.yaml"), yaml);
-        Path texts =
-                Guides.ROOT.resolve("core/src/main/resources/org/retain4j/core/embedded/texts");
         for (String[] text :
                 new String[][] {
                     {"plays.txt", "tinyshakespeare.heldout.txt"},
                     {"stories.txt", "tinystories.heldout.txt"}
                 }) {
-            Files.copy(texts.resolve(text[1]), temp.resolve(text[0]));
+            Files.copy(TEXTS.resolve(text[1]), temp.resolve(text[0]));
         }
     }
 

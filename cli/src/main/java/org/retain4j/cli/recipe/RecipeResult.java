@@ -9,6 +9,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.evaluate.TrainingOverlap;
 import org.retain4j.cli.recipe.Recipe.Variant;
 import org.retain4j.evaluation.statistics.ClusteredBootstrap;
 import org.retain4j.evaluation.statistics.Estimate;
@@ -24,6 +25,7 @@ import org.retain4j.evaluation.statistics.Estimate;
  * @param learned names of the tasks that tell what was learned
  * @param retained names of the tasks that tell what was kept
  * @param settings settings of the recipe
+ * @param contamination which items of the tasks are in the training data
  */
 public record RecipeResult(
         String title,
@@ -32,7 +34,8 @@ public record RecipeResult(
         List<MethodScores> methods,
         List<String> learned,
         List<String> retained,
-        Map<String, String> settings) {
+        Map<String, String> settings,
+        TrainingOverlap contamination) {
 
     private static final long BOOTSTRAP_SEED = 20_000;
 
@@ -106,7 +109,8 @@ public record RecipeResult(
             Map<String, List<RunScores>> runs,
             Map<String, List<Trial>> trials,
             Map<String, Map<String, JsonNode>> chosen,
-            Map<String, Cost> costs) {
+            Map<String, Cost> costs,
+            TrainingOverlap contamination) {
         ClusteredBootstrap bootstrap = ClusteredBootstrap.seeded(BOOTSTRAP_SEED);
         List<RunScores> first = Objects.requireNonNull(runs.get(recipe.methods().get(0).name()));
         List<MethodScores> methods = new ArrayList<>();
@@ -143,7 +147,8 @@ public record RecipeResult(
                 methods,
                 names.subList(0, learned),
                 names.subList(learned, names.size()),
-                recipe.settings());
+                recipe.settings(),
+                contamination);
     }
 
     private static Map<String, TaskValue> values(

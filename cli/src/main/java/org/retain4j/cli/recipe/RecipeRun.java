@@ -17,6 +17,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.bench.PeakMemory;
+import org.retain4j.cli.evaluate.TrainingOverlap;
 import org.retain4j.cli.recipe.Recipe.Asked;
 import org.retain4j.cli.recipe.Recipe.Variant;
 import org.retain4j.cli.train.FineTuning;
@@ -26,6 +28,7 @@ import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.io.Folders;
 import org.retain4j.core.io.Sha256;
 import org.retain4j.core.model.CausalLm;
+import org.retain4j.evaluation.report.EvaluationReport;
 import org.retain4j.evaluation.tasks.EvaluationJson;
 import org.retain4j.evaluation.tasks.Evaluator;
 import org.retain4j.evaluation.tasks.ResponseCache;
@@ -55,6 +58,10 @@ public final class RecipeRun {
 
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
+
+    /** Name of the report in the folder of the comparison. */
+    public static final String REPORT = "report.html";
+
     private static final String RESULT = "result.json";
     private static final String TRIAL = "trial-";
 
@@ -93,6 +100,8 @@ public final class RecipeRun {
 
     /** Runs all that is missing and returns the whole. */
     public RecipeResult run() throws IOException {
+        TrainingOverlap overlap = HeldOutGuard.check(recipe, models);
+        overlap.lines().forEach(display::note);
         Files.createDirectories(recipe.folder());
         RunScores base = base();
         Map<String, List<Trial>> trials = new LinkedHashMap<>();
@@ -126,7 +135,10 @@ public final class RecipeRun {
                 }
             }
         }
-        return RecipeResult.of(recipe, base, scores, trials, chosen, costs);
+        EvaluationReport.write(
+                RecipeReport.summary(recipe, base, scores, chosen, overlap, this::folder),
+                recipe.folder().resolve(REPORT));
+        return RecipeResult.of(recipe, base, scores, trials, chosen, costs, overlap);
     }
 
     private RunScores base() throws IOException {
@@ -142,9 +154,22 @@ public final class RecipeRun {
             return known;
         }
         display.note("base model");
+        PeakMemory.reset();
         try (CausalLm model = run.load(models.locate(run.model()))) {
+            long started = System.nanoTime();
+            List<TaskScores> tasks = measure(model, folder, key);
             RunScores scores =
-                    new RunScores(key, Recipe.BASE, 0, 0, 0, 0, 0, measure(model, folder, key));
+                    new RunScores(
+                            key,
+                            Recipe.BASE,
+                            0,
+                            0,
+                            0,
+                            0,
+                            0,
+                            since(started),
+                            PeakMemory.bytes(),
+                            tasks);
             write(folder, scores);
             return scores;
         }
@@ -211,12 +236,13 @@ public final class RecipeRun {
             display.note("%s, seed %d".formatted(method.name(), seed));
             Map<String, RunScores> measured = new LinkedHashMap<>();
             long started = System.nanoTime();
+            PeakMemory.reset();
             prepared.measure(
                     checkpoint(run),
                     provenance,
                     display,
                     (model, lora, result, losses) -> {
-                        double seconds = (System.nanoTime() - started) / 1e9;
+                        double seconds = since(started);
                         measured.put(
                                 method.name(), scores(method, seed, key, seconds, result, model));
                         double share = 1;
@@ -278,6 +304,8 @@ public final class RecipeRun {
             CausalLm model)
             throws IOException {
         Path folder = folder(method, seed);
+        long started = System.nanoTime();
+        List<TaskScores> measured = measure(model, folder, key);
         RunScores scores =
                 new RunScores(
                         key,
@@ -287,7 +315,9 @@ public final class RecipeRun {
                         result.newTokens(),
                         result.replayedTokens(),
                         seconds,
-                        measure(model, folder, key));
+                        since(started),
+                        PeakMemory.bytes(),
+                        measured);
         write(folder, scores);
         return scores;
     }
@@ -360,6 +390,10 @@ public final class RecipeRun {
             data.put(run.dataSettings(), known);
         }
         return known;
+    }
+
+    private static double since(long started) {
+        return (System.nanoTime() - started) / 1e9;
     }
 
     private static String hash(String text) {

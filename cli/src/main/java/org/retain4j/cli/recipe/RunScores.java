@@ -12,6 +12,8 @@ import java.util.List;
  * @param newTokens tokens of new data
  * @param replayedTokens tokens of old data
  * @param seconds how long training took
+ * @param evaluationSeconds how long the tasks took
+ * @param peakBytes most memory used at a time, 0 where the system does not tell
  * @param tasks scores of all tasks, in the order of the recipe
  */
 record RunScores(
@@ -22,4 +24,6 @@ record RunScores(
         long newTokens,
         long replayedTokens,
         double seconds,
+        double evaluationSeconds,
+        long peakBytes,
         List<TaskScores> tasks) {}

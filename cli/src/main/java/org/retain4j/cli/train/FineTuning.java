@@ -15,6 +15,7 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.evaluate.TrainingOverlap;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.io.ByteSize;
@@ -89,6 +90,8 @@ public final class FineTuning {
     private final Display display;
     private final List<Evaluation> evaluations = new ArrayList<>();
     private final Map<String, String> files;
+    private final RetentionMonitor monitor;
+    private final TrainingOverlap overlap;
     private @Nullable Finished finished;
 
     /** Prepares a run, and reads its data files once for their hashes. */
@@ -109,6 +112,13 @@ public final class FineTuning {
         this.folder = folder;
         this.display = display;
         this.files = hashes();
+        this.monitor = RetentionMonitor.of(config);
+        this.overlap =
+                monitor.overlap(
+                        files.keySet().stream()
+                                .filter(file -> file.matches("(?i).*\\.(jsonl?|txt|md)(\\.gz)?"))
+                                .map(Path::of)
+                                .toList());
     }
 
     /** Measures a trained model. */
@@ -162,7 +172,8 @@ public final class FineTuning {
             Map<String, Double> measured;
             List<String> notes;
             try (Methods methods =
-                    Methods.attach(config, encoding, model, lora, trainer, rows(), display)) {
+                    Methods.attach(
+                            config, encoding, model, lora, trainer, monitor, rows(), display)) {
                 notes = methods.notes();
                 result = checkpoint == null ? trainer.run() : trainer.resume(checkpoint);
                 measured = new LinkedHashMap<>(result.evaluation());
@@ -270,6 +281,7 @@ public final class FineTuning {
         if (!data.retain().isEmpty()) {
             evaluations.add(new HeldOutLoss(RunConfig.RETAIN, data.retain(), config.evalBatchSize));
         }
+        evaluations.addAll(monitor.attach(trainer));
         evaluations.forEach(trainer::evaluate);
         if (config.earlyStoppingPatience != null) {
             trainer.stopWhen(
@@ -365,6 +377,7 @@ public final class FineTuning {
                                 name.equals(RunConfig.RETAIN) && rise > 0 ? ", forgotten" : ""));
             }
         }
+        results.addAll(monitor.results(measured));
         result.saveErrors().forEach(error -> results.add("Not saved: " + error + "."));
         return results;
     }
@@ -382,10 +395,14 @@ public final class FineTuning {
         run.put("steps", result.steps());
         run.put("results", measured);
         run.put("data", files);
+        if (overlap.texts() > 0) {
+            run.put("contamination", overlap);
+        }
         AtomicFile.write(folder.resolve("run.json"), JSON.writeValueAsString(run) + "\n");
         List<String> messages = new ArrayList<>(plan.warnings());
         messages.addAll(data.summary());
         messages.addAll(notes);
+        messages.addAll(overlap.lines());
         messages.addAll(result.saveErrors());
         if (!result.stopped().isEmpty()) {
             messages.add("Stopped early: " + result.stopped());

@@ -7,9 +7,11 @@ import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
@@ -131,6 +133,8 @@ public final class FinetuneRun {
      * @param note hears of rows that are skipped
      */
     public Prepared prepare(@Nullable Path model, Consumer<String> note) throws IOException {
+        // its mistakes, too, are told before anything else
+        RetentionMonitor.of(config);
         BaseModel base = BaseModel.open(config.model, model, config.chatTemplate);
         try {
             TrainingData.Encoding encoding = new TrainingData.Encoding(config, base, note);
@@ -145,6 +149,34 @@ public final class FinetuneRun {
         } catch (IOException | RuntimeException e) {
             base.close();
             throw e;
+        }
+    }
+
+    /**
+     * The data files of a run.
+     *
+     * @param training what the model learns from, that of replay and other methods included
+     * @param judging what trials are judged on: those of eval and retain
+     */
+    public record DataFiles(List<Path> training, List<Path> judging) {}
+
+    /**
+     * Finds the data files of the run, without reading them.
+     *
+     * @param model where the model lies; null for the embedded one
+     */
+    public DataFiles dataFiles(@Nullable Path model) throws IOException {
+        try (BaseModel base = BaseModel.open(config.model, model, config.chatTemplate)) {
+            TrainingData.Encoding encoding = new TrainingData.Encoding(config, base, line -> {});
+            Set<String> training = new LinkedHashSet<>(config.dataParts().keySet());
+            Set<String> judging = new LinkedHashSet<>(List.of(RunConfig.EVAL, RunConfig.RETAIN));
+            training.removeAll(judging);
+            if (config.evalSplit != null) {
+                judging.add(RunConfig.TRAIN);
+            }
+            return new DataFiles(
+                    TrainingData.files(config, encoding, training),
+                    TrainingData.files(config, encoding, judging));
         }
     }
 

@@ -153,6 +153,7 @@ final class Methods implements AutoCloseable {
             CausalLm model,
             @Nullable Lora lora,
             Trainer trainer,
+            RetentionMonitor monitor,
             long rows,
             FineTuning.Display display)
             throws IOException {
@@ -162,7 +163,7 @@ final class Methods implements AutoCloseable {
                         wanted.wiseFt == null ? null : new WiseFt(wanted.wiseFt.alpha),
                         wanted.graft);
         try {
-            methods.attach(config, wanted, encoding, model, lora, trainer, rows, display);
+            methods.attach(config, wanted, encoding, model, lora, trainer, monitor, rows, display);
             return methods;
         } catch (IOException | RuntimeException | Error e) {
             methods.close();
@@ -177,6 +178,7 @@ final class Methods implements AutoCloseable {
             CausalLm model,
             @Nullable Lora lora,
             Trainer trainer,
+            RetentionMonitor monitor,
             long rows,
             FineTuning.Display display)
             throws IOException {
@@ -198,11 +200,12 @@ final class Methods implements AutoCloseable {
             L2Sp l2Sp = own(new L2Sp(lambda, wanted.l2Sp.mode));
             l2Sp.exclude(wanted.l2Sp.exclude.toArray(String[]::new));
             trainer.penalize(
-                    lora == null
-                            ? l2Sp
-                            : new AdapterPenalty(
-                                    "L2Sp of products, lambda=" + lambda,
-                                    MergedAnchor.l2(lora, Lora.DEFAULT, lambda)));
+                    monitor.scaled(
+                            lora == null
+                                    ? l2Sp
+                                    : new AdapterPenalty(
+                                            "L2Sp of products, lambda=" + lambda,
+                                            MergedAnchor.l2(lora, Lora.DEFAULT, lambda))));
         }
         if (wanted.ewc != null) {
             Importance importance = importance(config, wanted.ewc, encoding, model, lora);
@@ -210,15 +213,16 @@ final class Methods implements AutoCloseable {
             Ewc ewc = own(new Ewc(lambda, importance, wanted.ewc.mode));
             ewc.exclude(wanted.ewc.exclude.toArray(String[]::new));
             trainer.penalize(
-                    lora == null
-                            ? ewc
-                            : new AdapterPenalty(
-                                    "Ewc of products, lambda=" + lambda,
-                                    MergedAnchor.ewc(
-                                            lora,
-                                            Lora.DEFAULT,
-                                            byName(model, importance),
-                                            lambda)));
+                    monitor.scaled(
+                            lora == null
+                                    ? ewc
+                                    : new AdapterPenalty(
+                                            "Ewc of products, lambda=" + lambda,
+                                            MergedAnchor.ewc(
+                                                    lora,
+                                                    Lora.DEFAULT,
+                                                    byName(model, importance),
+                                                    lambda))));
         }
         if (wanted.agem != null) {
             BatchSource old =

@@ -217,6 +217,11 @@ final class RunConfig {
     @Nullable Double maxRetainRise;
 
     @JsonPropertyDescription(
+            "Tasks of evaluate to measure before, during and after the run on a few items, and what"
+                    + " happens when a score falls too low.")
+    @Nullable MonitorSection monitor;
+
+    @JsonPropertyDescription(
             "Prompts that the model answers before and after: a text (a user's message where the"
                     + " model has a chat template), or an object {user: …} or {text: …}. Default: from"
                     + " the first examples.")

@@ -146,6 +146,18 @@ record TrainingData(
         return hashes;
     }
 
+    /** Returns the files of some keys. */
+    static List<Path> files(RunConfig config, Encoding encoding, Set<String> keys)
+            throws IOException {
+        List<Path> files = new ArrayList<>();
+        for (Map.Entry<String, List<DataSpec>> part : config.dataParts().entrySet()) {
+            for (DataSpec spec : keys.contains(part.getKey()) ? part.getValue() : NO_DATA) {
+                files.addAll(encoding.reader(part.getKey(), spec).files());
+            }
+        }
+        return files;
+    }
+
     /**
      * Encodes everything that the run needs.
      *

@@ -155,6 +155,7 @@ record TrainingPlan(
                     "replay.course is that of the ratio, and does not go with added or dark");
         }
         Methods.check(config);
+        RetentionMonitor.check(config);
         if (config.regularization.ewc != null) {
             require(
                     config.regularization.ewc.data.isEmpty()

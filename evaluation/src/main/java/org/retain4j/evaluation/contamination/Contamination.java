@@ -6,7 +6,12 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeSet;
+import java.util.regex.Pattern;
 import java.util.stream.IntStream;
+import org.retain4j.evaluation.tasks.Item;
+import org.retain4j.evaluation.tasks.Task;
+import org.retain4j.evaluation.tasks.TaskData;
+import org.retain4j.evaluation.tasks.TaskException;
 
 /**
  * Finds evaluated items in training texts by 13-grams of words, as GPT-3's authors did (Brown et
@@ -27,6 +32,8 @@ public final class Contamination {
     /** Words of the shortest item that is looked for. */
     public static final int SHORTEST = 8;
 
+    private static final Pattern LABEL_BEFORE = Pattern.compile("^\\s*(Question|Q):\\s*");
+    private static final Pattern LABEL_BEHIND = Pattern.compile("\\s*(Answer|A):\\s*$");
     private static final long BASE = 0x9e3779b97f4a7c15L | 1;
 
     /** The items, by task; an item's place in {@link #items} is its number. */
@@ -105,6 +112,29 @@ public final class Contamination {
             }
             byTask.computeIfAbsent(task, t -> new ArrayList<>()).add(number);
             items.add(new Watched(task, id, count - first));
+            return this;
+        }
+
+        /**
+         * Adds the items of a task by their row numbers, without the labels of their prompts.
+         *
+         * @param limit only the first items, as {@code limit} of an evaluation; 0 for all. Of a
+         *     task with subjects all are added
+         * @throws TaskException if a row is not one of the task
+         */
+        public Builder add(Task task, TaskData data, int limit) throws TaskException {
+            int end = data.rows().size();
+            if (limit > 0 && !task.isGrouped()) {
+                end = Math.min(limit, end);
+            }
+            for (int i = 0; i < end; i++) {
+                Item item = task.item(data.rows().get(i));
+                String question =
+                        LABEL_BEHIND
+                                .matcher(LABEL_BEFORE.matcher(item.question()).replaceFirst(""))
+                                .replaceFirst("");
+                add(task.name(), String.valueOf(i), question + " " + item.answer());
+            }
             return this;
         }
 

@@ -61,6 +61,7 @@ public final class TrainingTexts {
 
     private static void json(InputStream in, Path file, Contamination into) throws IOException {
         long number = 0;
+        long reading = 1;
         try (JsonParser parser = JSON.createParser(in)) {
             JsonToken token = parser.nextToken();
             // an array at the top holds the texts; elsewhere it is part of one
@@ -72,16 +73,16 @@ public final class TrainingTexts {
                 if (isList && token == JsonToken.END_ARRAY) {
                     continue;
                 }
-                number++;
+                reading = ++number;
                 try (Contamination.Text text =
                         into.begin(file.getFileName() + ", text " + number)) {
                     value(parser, text);
                 }
+                reading = number + 1;
             }
         } catch (JsonProcessingException e) {
             throw new IOException(
-                    "%s, text %d is not JSON: %s"
-                            .formatted(file, number + 1, e.getOriginalMessage()),
+                    "%s, text %d is not JSON: %s".formatted(file, reading, e.getOriginalMessage()),
                     e);
         }
     }

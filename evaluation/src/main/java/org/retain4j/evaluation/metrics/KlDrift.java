@@ -2,6 +2,7 @@ package org.retain4j.evaluation.metrics;
 
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Comparator;
 import java.util.List;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.TokenBatch;
@@ -21,7 +22,13 @@ import org.retain4j.core.text.Tokenizer;
  */
 public final class KlDrift {
 
+    /** Tokens of a batch, padding included. */
+    private static final int BATCH_TOKENS = 2048;
+
+    /** Places whose distributions are in memory at a time. */
     private static final int CHUNK = 128;
+
+    private static final int PADDING = 0;
 
     private final List<int[]> windows;
 
@@ -59,6 +66,7 @@ public final class KlDrift {
         if (windows.isEmpty()) {
             throw new IllegalArgumentException("a probe needs at least one token of text");
         }
+        windows.sort(Comparator.comparingInt((int[] part) -> -part.length));
         return new KlDrift(windows);
     }
 
@@ -77,30 +85,54 @@ public final class KlDrift {
                                     + " vocabulary can be compared")
                             .formatted(first, second));
         }
-        double forward = 0;
-        double reverse = 0;
+        double[] sums = new double[2];
         long tokens = 0;
-        for (int[] window : windows) {
-            try (Scope scope = Scope.open();
-                    Autograd.Mode mode = Autograd.noGrad()) {
-                Tensor ofBase = base.hidden(TokenBatch.of(window));
-                Tensor ofModel = model.hidden(TokenBatch.of(window));
-                for (int start = 0; start < window.length; start += CHUNK) {
-                    int length = Math.min(CHUNK, window.length - start);
-                    try (Scope part = Scope.open()) {
-                        Tensor p = base.head(ofBase.narrow(1, start, length)).logSoftmax(-1);
-                        Tensor q =
-                                model.head(ofModel.narrow(1, start, length))
-                                        .logSoftmax(-1)
-                                        .to(base.device());
-                        Tensor apart = p.sub(q);
-                        forward += p.exp().mul(apart).sum().item();
-                        reverse -= q.exp().mul(apart).sum().item();
-                    }
+        for (int next = 0; next < windows.size(); ) {
+            int count = Math.max(1, BATCH_TOKENS / windows.get(next).length);
+            List<int[]> batch = windows.subList(next, Math.min(windows.size(), next + count));
+            tokens += add(base, model, batch, sums);
+            next += batch.size();
+        }
+        return new Result(sums[0] / tokens, sums[1] / tokens, tokens);
+    }
+
+    /** Adds the divergences at every token of a batch and returns how many there are. */
+    private static int add(CausalLm base, CausalLm model, List<int[]> batch, double[] sums) {
+        try (Scope scope = Scope.open();
+                Autograd.Mode mode = Autograd.noGrad()) {
+            TokenBatch read = TokenBatch.padded(batch, PADDING, false);
+            long[] places = new long[batch.stream().mapToInt(window -> window.length).sum()];
+            int at = 0;
+            for (int row = 0; row < batch.size(); row++) {
+                for (int t = 0; t < batch.get(row).length; t++) {
+                    places[at++] = (long) row * read.tokens() + t;
                 }
             }
-            tokens += window.length;
+            Tensor ofBase = flat(base, read, places);
+            Tensor ofModel = flat(model, read, places);
+            for (int start = 0; start < places.length; start += CHUNK) {
+                int length = Math.min(CHUNK, places.length - start);
+                try (Scope part = Scope.open()) {
+                    Tensor p = base.head(ofBase.narrow(1, start, length)).logSoftmax(-1);
+                    Tensor q =
+                            model.head(ofModel.narrow(1, start, length))
+                                    .logSoftmax(-1)
+                                    .to(base.device());
+                    Tensor apart = p.sub(q);
+                    sums[0] += p.exp().mul(apart).sum().item();
+                    sums[1] -= q.exp().mul(apart).sum().item();
+                }
+            }
+            return places.length;
         }
-        return new Result(forward / tokens, reverse / tokens, tokens);
+    }
+
+    /** Returns the hidden states of the tokens that are no padding, {@code [1, places, hidden]}. */
+    private static Tensor flat(CausalLm model, TokenBatch read, long[] places) {
+        int width = model.spec().hiddenSize();
+        return model.hidden(read)
+                .reshape(-1, width)
+                .indexSelect(0, Tensor.of(places, places.length).to(model.device()))
+                .reshape(1, places.length, width);
     }
 }

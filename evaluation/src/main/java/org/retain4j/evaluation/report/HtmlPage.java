@@ -47,6 +47,23 @@ final class HtmlPage {
             .prompt { border-left: 3px solid var(--line); padding-left: .7rem; margin: .3rem 0 .7rem; }
             details { border-bottom: 1px solid var(--line); padding: .5rem 0; }
             summary { cursor: pointer; font-weight: 600; }
+            h3 small { font-weight: 400; color: var(--soft); }
+            td.bar { width: 12rem; min-width: 6rem; }
+            td.bar svg { display: block; width: 100%; height: .8rem; margin-top: .35rem; }
+            td.bar rect { fill: #4a8fc2; } td.bar rect.back { fill: var(--panel); }
+            td.bar line { stroke: var(--ink); stroke-width: 2; vector-effect: non-scaling-stroke; }
+            dl { display: grid; grid-template-columns: auto 1fr; gap: .1rem .6rem; margin: .4rem 0 0;
+              font-size: .88rem; }
+            dt { color: var(--soft); } dd { margin: 0; white-space: pre-wrap; }
+            @media (max-width: 34rem) { body { padding: 1rem .7rem 3rem; } table { font-size: .8rem; }
+              th, td { padding: .3rem .3rem; } td.bar { width: 5rem; min-width: 4rem; } }
+            @media print { :root { --ink: #000; --soft: #444; --paper: #fff; --panel: #f2f2f0;
+                --line: #bbb; --good: #00664a; --bad: #a33c00; }
+              body { max-width: none; padding: 0; font-size: 10pt; } .scroll { overflow: visible; }
+              table { font-size: 8.5pt; } th, td { padding: .2rem .35rem; }
+              .plot svg { min-width: 0; } tr, .sample, .plot { break-inside: avoid; }
+              h1, h2, h3 { break-after: avoid; }
+              .sample { border: 1px solid var(--line); } }
             """;
 
     private HtmlPage() {}

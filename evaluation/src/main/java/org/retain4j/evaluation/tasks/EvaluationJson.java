@@ -10,8 +10,10 @@ import java.io.OutputStreamWriter;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
+import java.util.Iterator;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.io.Sha256;
 
@@ -37,6 +39,16 @@ public final class EvaluationJson {
      *     config}
      */
     public static String of(List<TaskResult> results, Map<String, ?> settings) {
+        return of(results, settings, Map.of());
+    }
+
+    /**
+     * Returns the results as JSON, with keys that the harness does not have.
+     *
+     * @param more what stands beside {@code results}, such as {@code contamination}
+     */
+    public static String of(
+            List<TaskResult> results, Map<String, ?> settings, Map<String, ?> more) {
         ObjectNode root = JSON.createObjectNode();
         ObjectNode scores = root.putObject("results");
         ObjectNode groups = JSON.createObjectNode();
@@ -80,6 +92,7 @@ public final class EvaluationJson {
         root.set("higher_is_better", better);
         root.set("n-samples", samples);
         root.set("config", JSON.valueToTree(settings));
+        more.forEach((key, value) -> root.set(key, JSON.valueToTree(value)));
         return root.toPrettyString() + "\n";
     }
 
@@ -102,20 +115,26 @@ public final class EvaluationJson {
                 file,
                 out -> {
                     Writer writer = new OutputStreamWriter(out, StandardCharsets.UTF_8);
-                    for (ItemResult item : result.items()) {
-                        List<String> filters =
-                                item.answers().isEmpty()
-                                        ? List.of("none")
-                                        : List.copyOf(item.answers().keySet());
-                        for (String filter : filters) {
-                            writer.write(LINES.writeValueAsString(sample(item, filter)) + "\n");
-                        }
+                    Iterator<ObjectNode> samples = samples(result).iterator();
+                    while (samples.hasNext()) {
+                        writer.write(LINES.writeValueAsString(samples.next()) + "\n");
                     }
                     writer.flush();
                 });
     }
 
-    private static ObjectNode sample(ItemResult item, String filter) throws IOException {
+    /** Returns what is logged of each item and filter, made one after the other. */
+    public static Stream<ObjectNode> samples(TaskResult result) {
+        return result.items().stream()
+                .flatMap(
+                        item ->
+                                (item.answers().isEmpty()
+                                                ? Stream.of("none")
+                                                : item.answers().keySet().stream())
+                                        .map(filter -> sample(item, filter)));
+    }
+
+    private static ObjectNode sample(ItemResult item, String filter) {
         ObjectNode node = LINES.createObjectNode().put("doc_id", item.index());
         node.set("doc", item.row().node());
         if (item.item() instanceof Item.Choice choice) {
@@ -156,11 +175,20 @@ public final class EvaluationJson {
                         (key, value) -> {
                             int comma = key.lastIndexOf(',');
                             if (key.substring(comma + 1).equals(filter) && !Double.isNaN(value)) {
-                                metrics.add(key.substring(0, comma));
-                                node.put(key.substring(0, comma), value);
+                                String metric = key.substring(0, comma);
+                                metrics.add(metric);
+                                if (item.item() instanceof Item.Document document) {
+                                    boolean words = metric.equals("word_perplexity");
+                                    node.putArray(metric)
+                                            .add(value)
+                                            .add(words ? document.words() : document.bytes());
+                                } else {
+                                    node.put(metric, value);
+                                }
                             }
                         });
-        node.put("doc_hash", Sha256.of(LINES.writeValueAsBytes(item.row().node())));
+        String row = item.row().node().toString();
+        node.put("doc_hash", Sha256.of(row.getBytes(StandardCharsets.UTF_8)));
         return node;
     }
 }

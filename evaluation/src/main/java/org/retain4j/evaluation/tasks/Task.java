@@ -186,7 +186,7 @@ public final class Task {
     }
 
     /** Returns whether the groups of the items are tasks of their own, with their own examples. */
-    boolean isGrouped() {
+    public boolean isGrouped() {
         return grouped;
     }
 

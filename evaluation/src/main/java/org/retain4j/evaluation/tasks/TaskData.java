@@ -3,8 +3,10 @@ package org.retain4j.evaluation.tasks;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import org.retain4j.evaluation.statistics.PythonRandom;
 
 /**
  * The rows that a task is run on and those that its examples come from.
@@ -28,6 +30,24 @@ public record TaskData(List<Row> rows, List<Row> shots, boolean fromItself) {
     /** Returns data without examples. */
     public static TaskData of(List<Row> rows) {
         return new TaskData(rows, List.of(), false);
+    }
+
+    /**
+     * Returns the data with fewer rows, drawn without replacement and kept in their order.
+     *
+     * @param number most rows; 0 for all
+     * @param seed the same seed draws the same rows
+     */
+    public TaskData sample(int number, long seed) {
+        if (number <= 0 || number >= rows.size()) {
+            return this;
+        }
+        List<Row> few =
+                Arrays.stream(new PythonRandom(seed).sample(rows.size(), number))
+                        .sorted()
+                        .mapToObj(rows::get)
+                        .toList();
+        return new TaskData(few, shots, fromItself);
     }
 
     /**

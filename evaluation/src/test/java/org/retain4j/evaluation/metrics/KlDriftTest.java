@@ -57,6 +57,22 @@ class KlDriftTest {
         }
     }
 
+    /** Windows of unlike length run together, padded; the padding counts nowhere. */
+    @Test
+    void batchesSayTheSameAsWindowsAlone() throws IOException {
+        try (CausalLm base = Pretrained.load(LLAMA);
+                CausalLm other = CausalLm.random(base.config(), 5, Device.CPU, Precision.F32)) {
+            KlDrift.Result both = KlDrift.of(PROBE, base.tokenizer(), 256).measure(base, other);
+            double forward = 0;
+            for (String document : PROBE) {
+                KlDrift.Result alone =
+                        KlDrift.of(List.of(document), base.tokenizer(), 256).measure(base, other);
+                forward += alone.forward() * alone.tokens() / both.tokens();
+            }
+            assertThat(both.forward()).isCloseTo(forward, within(1e-6));
+        }
+    }
+
     @Test
     void anEmptyProbeIsRefused() throws IOException {
         try (CausalLm model = Pretrained.load(LLAMA)) {
