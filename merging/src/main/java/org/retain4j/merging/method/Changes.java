@@ -1,6 +1,7 @@
 package org.retain4j.merging.method;
 
 import java.io.IOException;
+import java.util.Arrays;
 
 /**
  * Base plus trimmed, weighted and added changes of models: what task arithmetic, TIES, DARE, DELLA
@@ -82,26 +83,53 @@ final class Changes {
             float[] result,
             int count) {
         int n = weights.length;
+        float[] votes = new float[count];
+        for (int i = 0; i < n; i++) {
+            float weight = weights[i];
+            float[] change = x[i];
+            for (int k = 0; k < count; k++) {
+                votes[k] += weight * change[k];
+            }
+        }
+        float[] sums = result;
+        float[] agreeing = new float[count];
+        Arrays.fill(sums, 0, count, 0);
+        for (int i = 0; i < n; i++) {
+            agree(x[i], weights[i], votes, sums, agreeing, count);
+        }
+        float[] base = x[n];
         for (int k = 0; k < count; k++) {
-            float vote = 0;
-            for (int i = 0; i < n; i++) {
-                vote += weights[i] * x[i][k];
+            float sum = sums[k];
+            if (normalize && Math.abs(agreeing[k]) >= NO_WEIGHT) {
+                sum /= agreeing[k];
             }
-            boolean positive = vote >= 0;
-            float sum = 0;
-            float agreeing = 0;
-            for (int i = 0; i < n; i++) {
-                float change = weights[i] * x[i][k];
-                // NaN agrees, so that it stays visible in the result.
-                if (positive ? !(change <= 0) : !(change >= 0)) {
-                    sum += change;
-                    agreeing += weights[i];
-                }
-            }
-            if (normalize && Math.abs(agreeing) >= NO_WEIGHT) {
-                sum /= agreeing;
-            }
-            result[k] = x[n][k] + sum * lambda;
+            result[k] = base[k] + sum * lambda;
+        }
+    }
+
+    /**
+     * Adds the changes of a model that have the sign of the vote, and its weight where they do.
+     * Without branches, as the signs of both are as good as random.
+     */
+    private static void agree(
+            float[] change,
+            float weight,
+            float[] votes,
+            float[] sums,
+            float[] agreeing,
+            int count) {
+        int weightBits = Float.floatToRawIntBits(weight);
+        for (int k = 0; k < count; k++) {
+            float weighted = weight * change[k];
+            int bits = Float.floatToRawIntBits(weighted);
+            int magnitude = bits & 0x7fffffff;
+            // A vote of -0 counts as positive.
+            int vote = Float.floatToRawIntBits(votes[k] + 0f);
+            int agrees = ~((bits ^ vote) >> 31) & -magnitude >> 31;
+            // What is no number agrees with all votes, so that it stays visible.
+            agrees |= 0x7f800000 - magnitude >> 31;
+            sums[k] += Float.intBitsToFloat(bits & agrees);
+            agreeing[k] += Float.intBitsToFloat(weightBits & agrees);
         }
     }
 

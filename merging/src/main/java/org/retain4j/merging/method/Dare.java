@@ -31,13 +31,7 @@ record Dare(boolean ties) implements MergeMethod {
                     if (density == 1) {
                         return Trim.none();
                     }
-                    return (at, changes, count) -> {
-                        for (int k = 0; k < count; k++) {
-                            if (draws.at(model, at + k) >= density) {
-                                changes[k] = 0;
-                            }
-                        }
-                    };
+                    return (at, changes, count) -> draws.drop(model, at, changes, count, density);
                 };
         boolean rescale = tensor.flag(this, "rescale");
         Changes.merge(tensor, this, rescale ? Changes.rescaled(rule) : rule, ties);

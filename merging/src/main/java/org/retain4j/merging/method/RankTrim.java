@@ -3,6 +3,8 @@ package org.retain4j.merging.method;
 /** Keeps magnitudes between two, and of those equal to an end as many as belong to the ranks. */
 final class RankTrim implements Trim {
 
+    private static final int INFINITE = 0x7f800000;
+
     private final float low;
     private final float high;
     private final long lowKept;
@@ -26,18 +28,31 @@ final class RankTrim implements Trim {
 
     @Override
     public void apply(long at, float[] changes, int count) {
+        int least = Float.floatToIntBits(low);
+        int most = Float.floatToIntBits(high);
         for (int k = 0; k < count; k++) {
-            float size = Math.abs(changes[k]);
-            boolean drop = size < low || size > high;
-            if (size == low) {
-                drop |= lowSeen++ >= lowKept;
-            }
-            if (size == high) {
-                drop |= highSeen++ < highDropped;
-            }
-            if (drop) {
-                changes[k] = 0;
+            int bits = Float.floatToRawIntBits(changes[k]);
+            int size = bits & 0x7fffffff;
+            if (size == least || size == most || size > INFINITE) {
+                changes[k] = end(changes[k]);
+            } else {
+                // A branch for every element would be mispredicted for many.
+                int kept = (least - size & size - most) >> 31;
+                changes[k] = Float.intBitsToFloat(bits & kept);
             }
         }
+    }
+
+    /** Decides on a magnitude at one of the ends; what is no number stays visible. */
+    private float end(float change) {
+        float size = Math.abs(change);
+        boolean drop = size < low || size > high;
+        if (size == low) {
+            drop |= lowSeen++ >= lowKept;
+        }
+        if (size == high) {
+            drop |= highSeen++ < highDropped;
+        }
+        return drop ? 0 : change;
     }
 }
