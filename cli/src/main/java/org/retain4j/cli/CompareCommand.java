@@ -6,13 +6,16 @@ import java.nio.file.Path;
 import java.time.LocalDateTime;
 import java.time.OffsetDateTime;
 import java.time.ZoneId;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.compare.Comparison;
 import org.retain4j.cli.compare.ComparisonOptions;
 import org.retain4j.cli.compare.ComparisonProgress;
+import org.retain4j.cli.evaluate.EvaluationPlan;
 import org.retain4j.cli.recipe.Recipe;
 import org.retain4j.cli.recipe.RecipeResult;
 import org.retain4j.cli.recipe.RecipeRun;
@@ -137,6 +140,28 @@ final class CompareCommand implements Callable<Integer> {
     private int steps;
 
     @Option(
+            names = {"-t", "--tasks"},
+            paramLabel = "NAME|FILE.yaml",
+            split = ",",
+            description =
+                    "Tasks of evaluate to measure every method on besides; the results are in"
+                            + " tasks.html and tasks.json. A recipe names its own.")
+    private List<String> tasks = List.of();
+
+    @Option(
+            names = "--data",
+            paramLabel = "[NAME=]PATH",
+            description = "Data of the tasks, as in evaluate.")
+    private List<String> data = List.of();
+
+    @Option(
+            names = {"-L", "--limit"},
+            paramLabel = "N",
+            defaultValue = "0",
+            description = "Only the first N items of each task. Default: all.")
+    private int limit;
+
+    @Option(
             names = "--out",
             paramLabel = "DIR",
             description = "New or empty folder for the results. Default: runs/<date and time>")
@@ -173,14 +198,23 @@ final class CompareCommand implements Callable<Integer> {
         Path learnFile = learn == null ? null : Inputs.path("--learn", learn);
         Path retainFile = retain == null ? null : Inputs.path("--retain", retain);
         // the numbers before the files, which may take time to hash
-        options(chosen, learnFile, retainFile, Path.of(""));
+        EvaluationPlan plan = EvaluationPlan.of(tasks, data, Optional.empty());
+        options(chosen, learnFile, retainFile, plan, Path.of(""));
         Inputs inputs = Inputs.check(model, learnFile, retainFile);
         try (RunFolder folder = folder(started.toLocalDateTime())) {
-            ComparisonOptions options = options(chosen, learnFile, retainFile, folder.path());
+            ComparisonOptions options = options(chosen, learnFile, retainFile, plan, folder.path());
             ComparisonResult result = run(options, folder);
             List<Path> files =
-                    folder.write(
-                            result, Provenance.of(commandLine(), options, inputs, started, result));
+                    new ArrayList<>(
+                            folder.write(
+                                    result,
+                                    Provenance.of(
+                                            commandLine(), options, inputs, started, result)));
+            for (String name : List.of("tasks.html", "tasks.json")) {
+                if (!plan.steps().isEmpty()) {
+                    files.add(folder.path().resolve(name));
+                }
+            }
             report(result, folder, files);
         }
         return ExitCode.OK;
@@ -195,6 +229,9 @@ final class CompareCommand implements Callable<Integer> {
                         "--methods",
                         "--seeds",
                         "--steps",
+                        "--tasks",
+                        "--data",
+                        "--limit",
                         "--out")) {
             if (Objects.requireNonNull(spec)
                     .commandLine()
@@ -236,10 +273,22 @@ final class CompareCommand implements Callable<Integer> {
     }
 
     private ComparisonOptions options(
-            List<String> chosen, @Nullable Path learnFile, @Nullable Path retainFile, Path folder) {
+            List<String> chosen,
+            @Nullable Path learnFile,
+            @Nullable Path retainFile,
+            EvaluationPlan plan,
+            Path folder) {
         try {
             return new ComparisonOptions(
-                    model, learnFile, retainFile, chosen, seeds, steps, folder);
+                    model,
+                    learnFile,
+                    retainFile,
+                    chosen,
+                    seeds,
+                    steps,
+                    folder,
+                    plan.steps(),
+                    limit);
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.retain4j.cli.compare.Comparison;
 import org.retain4j.cli.compare.ComparisonOptions;
 import org.retain4j.cli.compare.MethodInfo;
 import org.retain4j.cli.compare.Methods;
@@ -185,6 +186,68 @@ class CompareCommandTest {
         assertThat(started.get(0).methods()).contains("plain", "wise-ft", "lora", "dora");
         assertThat(run("compare").exit()).isZero();
         assertThat(started.get(1).methods()).isEmpty();
+    }
+
+    /** Documents of words that no other document has. */
+    private Path text(String name, int documents) throws IOException {
+        StringBuilder text = new StringBuilder();
+        for (int i = 0; i < documents; i++) {
+            for (int w = 0; w < 30; w++) {
+                text.append(name, 0, 1).append(i).append('q').append(w).append(' ');
+            }
+            text.append("the end.\n<|endoftext|>\n");
+        }
+        return Files.writeString(folder.resolve(name + ".txt"), text);
+    }
+
+    @Test
+    void everyMethodIsMeasuredOnTasksThatNothingIsChosenOn() throws IOException {
+        Path learn = text("learn", 16);
+        Path retain = text("old", 16);
+        Path stories = folder.resolve("text.jsonl");
+        Files.writeString(
+                stories,
+                "{\"text\": \"Once upon a time there was a girl who had a red ball.\"}\n"
+                        + "{\"text\": \"One day the dog ran to the park to play.\"}\n");
+        Path out = folder.resolve("out");
+        String[] asked = {
+            "compare",
+            "--learn=" + learn,
+            "--retain=" + retain,
+            "--methods=plain",
+            "--seeds=1",
+            "--steps=1",
+            "--tasks=text",
+            "--data=text=" + stories,
+            "--out=" + out
+        };
+        Invocation run = Invocation.of(Comparison::run, folder, asked);
+        assertThat(run.exit()).as(run.err()).isZero();
+        assertThat(run.out()).contains("tasks.html");
+        JsonNode tasks = new JsonMapper().readTree(out.resolve("tasks.json").toFile());
+        assertThat(tasks.at("/methods")).hasSize(2);
+        assertThat(tasks.at("/methods/1/runs/0/scores/2/task").asText()).isEqualTo("text");
+        assertThat(tasks.at("/methods/1/runs/0/scores/2/items")).hasSize(2);
+        assertThat(tasks.at("/methods/1/runs/0/scores/2/items/0/score").asDouble())
+                .isNotEqualTo(tasks.at("/methods/0/runs/0/scores/2/items/0/score").asDouble());
+        assertThat(Files.readString(out.resolve("tasks.html")))
+                .contains("new text bits_per_byte", "text bits_per_byte", "plain fine-tuning");
+
+        // the fourteenth of sixteen documents chooses the learning rate
+        String judged = Files.readAllLines(learn).get(26);
+        Files.writeString(stories, "{\"text\": \"" + judged + "\"}\n");
+        asked[8] = "--out=" + folder.resolve("other");
+        Invocation refused = Invocation.of(Comparison::run, folder, asked);
+        assertThat(refused.exit()).isEqualTo(2);
+        assertThat(refused.err()).contains("item 0 of text is in", "learning rates are chosen");
+        assertThat(folder.resolve("other")).doesNotExist();
+    }
+
+    @Test
+    void tasksWithoutDataAreRefused() {
+        Invocation run = run("compare", "--tasks", "piqa");
+        assertThat(run.exit()).isEqualTo(2);
+        assertThat(run.err()).contains("no data for piqa");
     }
 
     private static List<String> names(Path folder) throws IOException {

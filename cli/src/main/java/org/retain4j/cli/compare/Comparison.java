@@ -79,12 +79,13 @@ public final class Comparison {
         Device device = TensorEngine.defaultDevice();
         int threadsBefore = TensorEngine.threads();
         try (CausalLm base = Pretrained.load(options.model(), device, Precision.F32)) {
-            Experiment experiment = new Experiment(base, learn, retain);
+            TaskMeasures tasks = TaskMeasures.of(options, learn, retain);
+            Experiment experiment = new Experiment(base, learn, retain, tasks);
             int workers = workers(base, threadsBefore);
             TensorEngine.setThreads(workers > 1 ? 1 : threadsBefore);
             ExecutorService pool = Executors.newFixedThreadPool(workers);
             try {
-                return compare(experiment, learn, retain, createdAt, start, pool, workers);
+                return compare(experiment, learn, retain, tasks, createdAt, start, pool, workers);
             } finally {
                 stop(pool);
             }
@@ -124,10 +125,12 @@ public final class Comparison {
             Experiment experiment,
             TextSplit learn,
             TextSplit retain,
+            TaskMeasures tasks,
             OffsetDateTime createdAt,
             long start,
             ExecutorService pool,
-            int workers) {
+            int workers)
+            throws IOException {
         List<Method> trained = methods.stream().filter(m -> m.afterwards() == null).toList();
         List<Method> averages = methods.stream().filter(m -> m.afterwards() != null).toList();
         long trialSteps = Math.max(1, options.steps() / TRIAL_PART);
@@ -154,6 +157,18 @@ public final class Comparison {
                             plain,
                             bootstrap));
         }
+        Map<String, Object> settings = settings(experiment, learn, retain, trialSteps);
+        Map<String, Object> environment = environment(workers);
+        if (!tasks.isEmpty()) {
+            tasks.write(
+                    experiment.base(),
+                    baseLearned,
+                    baseRetained,
+                    outcomes,
+                    createdAt.toString(),
+                    settings,
+                    environment);
+        }
         return new ComparisonResult(
                 Versions.retain4j(),
                 createdAt.toString(),
@@ -164,8 +179,8 @@ public final class Comparison {
                 bootstrap.estimate(rows(baseRetained, 1), baseRetained.bytes()),
                 experiment.samples(experiment.base(), 1),
                 results,
-                settings(experiment, learn, retain, trialSteps),
-                environment(workers),
+                settings,
+                environment,
                 (System.nanoTime() - start) / 1e9);
     }
 

@@ -3,6 +3,7 @@ package org.retain4j.cli.compare;
 import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.cli.evaluate.EvaluationPlan;
 
 /**
  * What to compare, and on what.
@@ -15,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * @param seeds number of seeds, 1 or more
  * @param steps number of training steps, 1 or more
  * @param out folder for the results; created
+ * @param tasks tasks to measure every method on besides, may be empty
+ * @param limit only the first items of each task; 0 for all
  */
 public record ComparisonOptions(
         String model,
@@ -23,7 +26,9 @@ public record ComparisonOptions(
         List<String> methods,
         int seeds,
         int steps,
-        Path out) {
+        Path out,
+        List<EvaluationPlan.Step> tasks,
+        int limit) {
 
     /** Default number of seeds. */
     public static final int DEFAULT_SEEDS = 3;
@@ -43,6 +48,22 @@ public record ComparisonOptions(
         if (steps < 1) {
             throw new IllegalArgumentException("--steps must be at least 1, is " + steps);
         }
+        if (limit < 0) {
+            throw new IllegalArgumentException("--limit must be at least 0, is " + limit);
+        }
         methods = List.copyOf(methods);
+        tasks = List.copyOf(tasks);
+    }
+
+    /** Creates options without tasks. */
+    public ComparisonOptions(
+            String model,
+            @Nullable Path learn,
+            @Nullable Path retain,
+            List<String> methods,
+            int seeds,
+            int steps,
+            Path out) {
+        this(model, learn, retain, methods, seeds, steps, out, List.of(), 0);
     }
 }

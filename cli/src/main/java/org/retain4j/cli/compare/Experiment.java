@@ -38,6 +38,7 @@ final class Experiment {
     private static final int MAX_WINDOW = 512;
 
     private final CausalLm base;
+    private final TaskMeasures tasks;
     private final TextSplit learn;
     private final TextSplit retain;
     private final int block;
@@ -51,8 +52,9 @@ final class Experiment {
     private final DocumentScores baseLearned;
     private final DocumentScores baseRetained;
 
-    Experiment(CausalLm base, TextSplit learn, TextSplit retain) {
+    Experiment(CausalLm base, TextSplit learn, TextSplit retain, TaskMeasures tasks) {
         this.base = base;
+        this.tasks = tasks;
         this.learn = learn;
         this.retain = retain;
         block = Math.min(BLOCK, base.spec().maxPositions());
@@ -197,6 +199,7 @@ final class Experiment {
      * @param learned scores on the held-out part of the new text
      * @param retained scores on the held-out part of the old text
      * @param samples texts of the tuned model; empty unless asked for
+     * @param tasks scores on the tasks
      */
     record Outcome(
             DocumentScores learned,
@@ -207,7 +210,8 @@ final class Experiment {
             long overheadTokens,
             long memoryBytes,
             double seconds,
-            List<TextSample> samples) {}
+            List<TextSample> samples,
+            TaskMeasures.Measured tasks) {}
 
     /**
      * Trains and measures one method, and the averages with the base model that are wanted of it.
@@ -287,7 +291,8 @@ final class Experiment {
                 trained.overheadTokens(),
                 trained.memoryBytes(),
                 seconds,
-                withSamples ? samples(model, seed) : List.of());
+                withSamples ? samples(model, seed) : List.of(),
+                tasks.measure(model));
     }
 
     /** Lets a model go on from the first words of a held-out document of each text. */

@@ -9,8 +9,11 @@ import java.util.HashSet;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Set;
+import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.text.Documents;
+import org.retain4j.evaluation.contamination.ContaminatedItem;
+import org.retain4j.evaluation.contamination.Contamination;
 
 /**
  * A text in three parts: to train on, to choose settings on, and to measure on.
@@ -31,6 +34,9 @@ record TextSplit(
     private static final int VALIDATION_PART = 20;
     private static final int HELD_OUT_PART = 8;
     private static final int LEAST_DOCUMENTS = 10;
+
+    /** Share of the 13-grams of a text from which on it is a copy and not a common phrase. */
+    static final double COPIED = 0.5;
 
     /**
      * Reads a file, or an embedded text that is already split.
@@ -72,14 +78,42 @@ record TextSplit(
         return of(file.toString(), train, heldOut);
     }
 
-    private static TextSplit of(String name, List<String> train, List<String> heldOut) {
+    private static TextSplit of(String name, List<String> train, List<String> heldOut)
+            throws IOException {
         int cut = train.size() - Math.max(1, train.size() / VALIDATION_PART);
+        List<String> validation = withoutCopies(train.subList(cut, train.size()), heldOut);
+        if (validation.isEmpty()) {
+            throw new IOException(
+                    name
+                            + " repeats itself: the documents to choose learning rates on are those"
+                            + " that are held out, or parts of them; give a text without copies");
+        }
         return new TextSplit(
                 name,
                 List.copyOf(train.subList(0, cut)),
-                List.copyOf(train.subList(cut, train.size())),
+                validation,
                 List.copyOf(heldOut),
                 hash(train, heldOut));
+    }
+
+    /** Leaves out what is held out, word by word, since nothing may be chosen on that. */
+    private static List<String> withoutCopies(List<String> documents, List<String> heldOut) {
+        Contamination.Builder items = Contamination.builder();
+        for (int i = 0; i < documents.size(); i++) {
+            items.add("", String.valueOf(i), documents.get(i));
+        }
+        Contamination search = items.build();
+        heldOut.forEach(text -> search.look("", text));
+        Set<String> copies = new HashSet<>();
+        for (ContaminatedItem item : search.found().get(0).contaminated()) {
+            if (item.overlap() >= COPIED) {
+                copies.add(item.item());
+            }
+        }
+        return IntStream.range(0, documents.size())
+                .filter(i -> !copies.contains(String.valueOf(i)))
+                .mapToObj(documents::get)
+                .toList();
     }
 
     private static String hash(List<String> train, List<String> heldOut) {

@@ -19,6 +19,8 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.text.ChatTemplate;
@@ -182,6 +184,33 @@ class EvaluatorTest {
                                                 TaskData.of(rows("{'question':'q','answer':'a'}"))))
                 .withMessageContaining("no item of gsm8k can be asked")
                 .withMessageContaining("leave no room");
+    }
+
+    /** No score is made of an item that is none: the row is named, and nothing is run. */
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = '|',
+            quoteCharacter = '`',
+            value = {
+                "piqa | {'query':'q','choices':[],'gold':0} | at least two answers",
+                "piqa | {'query':'q','choices':['a'],'gold':0} | at least two answers",
+                "piqa | {'query':'q','choices':['a',''],'gold':0} | answer 1 is empty",
+                "piqa | {'query':'q','choices':['a','b'],'gold':2} | the answers are 0 to 1",
+                "piqa | {'query':'q','choices':['a','b'],'gold':-1} | the answers are 0 to 1",
+                "piqa | {'query':'q','choices':'ab','gold':0} | choices",
+                "lambada_openai | {'text':'one'} | one word only",
+                "lambada_openai | {'text':''} | one word only",
+                "text | {'text':''} | the document is empty",
+                "arc_easy | {'question':'q','choices':{'text':['a','b'],'label':['A','B']},'answerKey':'C'} | answerKey"
+            })
+    void rowsThatAreNoItemsAreNamed(String name, String row, String told) {
+        assertThatExceptionOfType(TaskException.class)
+                .isThrownBy(
+                        () ->
+                                Evaluator.of(model, OPTIONS)
+                                        .run(task(name), TaskData.of(rows(row.strip()))))
+                .withMessageContaining("rows, line 1")
+                .withMessageContaining(told);
     }
 
     @Test
