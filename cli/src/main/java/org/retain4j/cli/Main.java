@@ -63,6 +63,8 @@ public final class Main {
                                         .addSubcommand(new LoraCommand.Intruders(console)))
                         .addSubcommand(
                                 new CommandLine(new MergeCommand(console))
+                                        .addSubcommand(MergeVectorCommand.line(console))
+                                        .addSubcommand(new MergeChatVectorCommand(console))
                                         .addSubcommand(new MergeAlignCommand(console))
                                         .addSubcommand(new MergeStatisticsCommand(console)))
                         .addSubcommand(new GenerateCommand(console))

@@ -5,10 +5,12 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.merging.Merge;
 import org.retain4j.merging.MergePlan;
+import org.retain4j.merging.MergeSequence;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
@@ -119,20 +121,22 @@ final class MergeCommand implements Callable<Integer> {
             throw new UsageException("--threads must be at least 1, is " + threads);
         }
         Path target = Inputs.path("OUT", out);
-        Merge merge =
-                Merge.of(MergePlan.read(file))
-                        .maxShardBytes(shard)
-                        .memory(budget)
-                        .report(!noReport);
-        merge = threads == null ? merge : merge.threads(threads);
-        merge = root == null ? merge : merge.root(Inputs.path("--root", root));
+        Path start = root == null ? Path.of("") : Inputs.path("--root", root);
+        int workers = threads == null ? Runtime.getRuntime().availableProcessors() : threads;
         List<String> warnings;
         try (ProgressDisplay progress = ProgressDisplay.start(console)) {
-            warnings =
-                    merge.progress(
-                                    (done, total) ->
-                                            progress.update(done, total, label(done, total)))
-                            .run(target);
+            UnaryOperator<Merge> settings =
+                    merge ->
+                            merge.root(start)
+                                    .maxShardBytes(shard)
+                                    .memory(budget)
+                                    .threads(workers)
+                                    .report(!noReport)
+                                    .progress(
+                                            (done, total) ->
+                                                    progress.update(
+                                                            done, total, label(done, total)));
+            warnings = MergeSequence.of(MergePlan.readAll(file), settings).run(target);
         }
         warnings.forEach(warning -> console.note("warning: " + warning));
         console.result("wrote " + target + "\n");

@@ -111,11 +111,34 @@ public record ChatVector(
             }
             ModelFolder.copyBeside(continued, out);
             takeTemplate(chats.get(chats.size() - 1).model(), out);
+            record(from, to, models, out);
         } finally {
             for (Weights model : models) {
                 model.close();
             }
         }
+    }
+
+    /**
+     * Returns the rows of tokens for {@link #specialTokens}.
+     *
+     * @param continued folder of the continually pre-trained model
+     * @param chat folder of a chat model
+     * @param tokens tokens of the first by those of the second, each as a text, or as # and an id
+     * @throws MergeException if a tokenizer is missing or has no such token
+     */
+    public static Map<Integer, Integer> tokenRows(
+            Path continued, Path chat, Map<String, String> tokens) throws IOException {
+        Map<Integer, Integer> rows = new TreeMap<>();
+        if (tokens.isEmpty()) {
+            return rows;
+        }
+        TokenTable ours = TokenTable.read(continued);
+        TokenTable theirs = TokenTable.read(chat);
+        for (Map.Entry<String, String> token : tokens.entrySet()) {
+            rows.put(ours.require(token.getKey()), theirs.require(token.getValue()));
+        }
+        return rows;
     }
 
     private List<TaskVector.Part> parts(
@@ -250,6 +273,26 @@ public record ChatVector(
                             + " or none");
         }
         return info;
+    }
+
+    /** Writes what the model was made of. */
+    private void record(Weights from, Weights to, List<Weights> models, Path out)
+            throws IOException {
+        ObjectNode record = JSON.createObjectNode();
+        record.put("version", 1);
+        record.put("base_sha256", from.hash());
+        record.put("continued_sha256", to.hash());
+        for (int i = 0; i < models.size(); i++) {
+            ObjectNode chat = record.withArray("chats").addObject();
+            chat.put("sha256", models.get(i).hash());
+            chat.put("ratio", chats.get(i).ratio());
+        }
+        record.put("skip_embed", skipEmbedding);
+        ObjectNode tokens = record.putObject("special_tokens");
+        new TreeMap<>(specialTokens).forEach((own, chat) -> tokens.put(own.toString(), chat));
+        AtomicFile.write(
+                out.resolve("chat_vector.json"),
+                JSON.writerWithDefaultPrettyPrinter().writeValueAsBytes(record));
     }
 
     private static void takeTemplate(Path chat, Path out) throws IOException {

@@ -48,6 +48,7 @@ public final class Merge {
 
     private final MergePlan plan;
     private final Path root;
+    private final Map<String, Path> named;
     private final long maxShardBytes;
     private final long memory;
     private final int threads;
@@ -60,6 +61,7 @@ public final class Merge {
     private Merge(
             MergePlan plan,
             Path root,
+            Map<String, Path> named,
             long maxShardBytes,
             long memory,
             int threads,
@@ -68,6 +70,7 @@ public final class Merge {
             BiFunction<String, Draws, Draws> draws) {
         this.plan = plan;
         this.root = root;
+        this.named = named;
         this.maxShardBytes = maxShardBytes;
         this.memory = memory;
         this.threads = threads;
@@ -81,6 +84,7 @@ public final class Merge {
         return new Merge(
                 plan,
                 Path.of(""),
+                Map.of(),
                 MAX_SHARD,
                 MEMORY,
                 Runtime.getRuntime().availableProcessors(),
@@ -91,12 +95,27 @@ public final class Merge {
 
     /** Starts relative paths of the plan from a folder. */
     public Merge root(Path value) {
-        return new Merge(plan, value, maxShardBytes, memory, threads, report, progress, draws);
+        return new Merge(
+                plan, value, named, maxShardBytes, memory, threads, report, progress, draws);
+    }
+
+    /** Takes models of these names from folders. */
+    Merge named(Map<String, Path> value) {
+        return new Merge(
+                plan,
+                root,
+                Map.copyOf(value),
+                maxShardBytes,
+                memory,
+                threads,
+                report,
+                progress,
+                draws);
     }
 
     /** Starts a new file after this many bytes of weights. */
     public Merge maxShardBytes(long value) {
-        return new Merge(plan, root, value, memory, threads, report, progress, draws);
+        return new Merge(plan, root, named, value, memory, threads, report, progress, draws);
     }
 
     /**
@@ -104,13 +123,21 @@ public final class Merge {
      * where they do not suffice for all threads, fewer work.
      */
     public Merge memory(long bytes) {
-        return new Merge(plan, root, maxShardBytes, bytes, threads, report, progress, draws);
+        return new Merge(plan, root, named, maxShardBytes, bytes, threads, report, progress, draws);
     }
 
     /** Sets how many tensors are worked on at once, at least 1; all processors if not set. */
     public Merge threads(int value) {
         return new Merge(
-                plan, root, maxShardBytes, memory, Math.max(1, value), report, progress, draws);
+                plan,
+                root,
+                named,
+                maxShardBytes,
+                memory,
+                Math.max(1, value),
+                report,
+                progress,
+                draws);
     }
 
     /**
@@ -118,16 +145,17 @@ public final class Merge {
      * differ, which they do if not set; the numbers are summed while the weights are written.
      */
     public Merge report(boolean value) {
-        return new Merge(plan, root, maxShardBytes, memory, threads, value, progress, draws);
+        return new Merge(plan, root, named, maxShardBytes, memory, threads, value, progress, draws);
     }
 
     /** Tells of the bytes of the models that are hashed and of the weights that are written. */
     public Merge progress(TensorCopy.Progress value) {
-        return new Merge(plan, root, maxShardBytes, memory, threads, report, value, draws);
+        return new Merge(plan, root, named, maxShardBytes, memory, threads, report, value, draws);
     }
 
     Merge draws(BiFunction<String, Draws, Draws> value) {
-        return new Merge(plan, root, maxShardBytes, memory, threads, report, progress, value);
+        return new Merge(
+                plan, root, named, maxShardBytes, memory, threads, report, progress, value);
     }
 
     /**
@@ -140,7 +168,7 @@ public final class Merge {
      */
     public List<String> run(Path out) throws IOException {
         Set<String> warnings = new TreeSet<>();
-        try (MergeInputs inputs = MergeInputs.open(plan, root);
+        try (MergeInputs inputs = MergeInputs.open(plan, root, named);
                 MergeStatistics statistics = MergeStatistics.open(plan, inputs, root)) {
             for (Weights model : inputs.all().values()) {
                 ModelFolder.requireOther(model.path(), out);
@@ -180,7 +208,8 @@ public final class Merge {
                                     });
                     new MergeReport(plan, differences, kept).write(beside);
                 }
-                MergeRecord.write(plan, inputs, statistics, result, kept, beside);
+                MergeRecord.write(
+                        plan, inputs, statistics, result, kept, Differences.of(plan, jobs), beside);
                 shards.publish(MergeRecord.FILE);
                 return kept;
             }
@@ -204,6 +233,14 @@ public final class Merge {
             }
         }
         return joined.stream().limit(MAX_WARNINGS).toList();
+    }
+
+    /** Returns a name for the work, which other plans, settings or models change. */
+    String key() throws IOException {
+        try (MergeInputs inputs = MergeInputs.open(plan, root, named);
+                MergeStatistics statistics = MergeStatistics.open(plan, inputs, root)) {
+            return key(inputs, MergeTokenizer.of(plan, inputs, root, warning -> {}), statistics);
+        }
     }
 
     /** Returns a name for the work that the plan and the models make out. */

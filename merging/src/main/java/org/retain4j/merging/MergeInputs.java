@@ -9,9 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
 import java.util.LinkedHashMap;
-import java.util.LinkedHashSet;
 import java.util.Map;
-import java.util.Set;
 import org.retain4j.core.io.TensorInfo;
 
 /** The opened models of a plan. */
@@ -22,16 +20,18 @@ final class MergeInputs implements AutoCloseable {
 
     private final Map<ModelReference, Weights> models = new LinkedHashMap<>();
 
-    /** Opens all models; relative paths start from a folder. */
-    static MergeInputs open(MergePlan plan, Path root) throws IOException {
+    /**
+     * Opens all models.
+     *
+     * @param root where relative paths start
+     * @param named folders of models that have a name
+     */
+    static MergeInputs open(MergePlan plan, Path root, Map<String, Path> named) throws IOException {
         MergeInputs inputs = new MergeInputs();
         try {
-            Set<ModelReference> all = new LinkedHashSet<>(plan.models());
-            if (plan.tokens != null) {
-                all.addAll(plan.tokens.models());
-            }
-            for (ModelReference reference : all) {
-                Path folder = folder(plan, root, reference.path());
+            for (ModelReference reference : plan.needed()) {
+                Path own = named.get(reference.path());
+                Path folder = own != null ? own : folder(plan, root, reference.path());
                 String adapter = reference.adapter().orElse(null);
                 inputs.models.put(
                         reference,

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeSet;
@@ -27,13 +28,15 @@ import org.retain4j.merging.method.Setting;
  * @param models stored tensors of the models
  * @param settings values for the tensor
  * @param own values for each model
+ * @param unlike in what ways mergekit would make another tensor
  */
 record MergeJob(
         TensorSpec output,
         @Nullable Input base,
         List<Input> models,
         Map<String, Double> settings,
-        List<Map<String, Double>> own) {
+        List<Map<String, Double>> own,
+        Set<String> unlike) {
 
     /**
      * A stored tensor.
@@ -233,10 +236,21 @@ record MergeJob(
             }
             Map<String, Double> settings = new LinkedHashMap<>();
             List<Map<String, Double>> own = new ArrayList<>();
+            Set<String> unlike = new TreeSet<>();
+            if (!matched.isEmpty() && shape.get(0) > tokenizer.size()) {
+                unlike.add("rows that no token has are kept; mergekit drops them");
+            }
             for (MergePlan.Source source : used) {
                 Map<String, Double> values = new LinkedHashMap<>();
                 for (Setting setting : info.settings()) {
                     Double value = value(setting, slice, source, output, place);
+                    if (k < 0
+                            && place > 0
+                            && !Objects.equals(value, value(setting, slice, source, output, 0))) {
+                        unlike.add(
+                                "a gradient has its last value after the layers; mergekit takes the"
+                                        + " first");
+                    }
                     if (value == null && setting.initial() == null) {
                         throw error(
                                 source.line(),
@@ -256,7 +270,7 @@ record MergeJob(
                 own.add(values);
             }
             TensorSpec spec = new TensorSpec(output, type, shape);
-            if (jobs.put(output, new MergeJob(spec, base, models, settings, own)) != null) {
+            if (jobs.put(output, new MergeJob(spec, base, models, settings, own, unlike)) != null) {
                 throw error(slice.line(), "the tensor " + output + " would be written twice");
             }
         }

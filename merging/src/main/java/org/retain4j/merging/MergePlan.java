@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.CharacterCodingException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
@@ -86,13 +87,23 @@ public final class MergePlan {
     }
 
     /**
-     * Reads a plan.
+     * Reads a file with one plan.
      *
      * @throws MergeException if the file is larger than 1 MiB, not YAML, or says what is not
      *     possible, with the line
      * @throws IOException if it cannot be read
      */
     public static MergePlan read(Path file) throws IOException {
+        return one(file.toString(), readAll(file));
+    }
+
+    /**
+     * Reads all plans of a file, which {@link MergeSequence} puts in order.
+     *
+     * @throws MergeException as {@link #read}
+     * @throws IOException if it cannot be read
+     */
+    public static List<MergePlan> readAll(Path file) throws IOException {
         if (!Files.isRegularFile(file)) {
             throw new MergeException(file + " does not exist; expected a merge plan in YAML");
         }
@@ -100,7 +111,7 @@ public final class MergePlan {
             throw new MergeException(file + " is larger than 1 MiB; expected a merge plan");
         }
         try {
-            return parse(file.toString(), Files.readString(file));
+            return parseAll(file.toString(), Files.readString(file));
         } catch (CharacterCodingException e) {
             throw new MergeException(file + " is not UTF-8; save it again in that encoding", e);
         }
@@ -112,15 +123,34 @@ public final class MergePlan {
      * @param file name for messages
      */
     public static MergePlan parse(String file, String text) throws MergeException {
-        List<PlanNode> documents = PlanNode.parse(file, text);
-        if (documents.size() != 1) {
+        return one(file, parseAll(file, text));
+    }
+
+    /**
+     * Reads all plans of a text.
+     *
+     * @param file name for messages
+     */
+    public static List<MergePlan> parseAll(String file, String text) throws MergeException {
+        List<MergePlan> plans = new ArrayList<>();
+        for (PlanNode document : PlanNode.parse(file, text)) {
+            plans.add(new MergePlan(file, text, new PlanReader(document)));
+        }
+        if (plans.isEmpty()) {
+            throw new MergeException(file + " is empty; expected a merge plan");
+        }
+        return plans;
+    }
+
+    private static MergePlan one(String file, List<MergePlan> plans) throws MergeException {
+        if (plans.size() != 1) {
             throw new MergeException(
                     file
                             + " holds "
-                            + documents.size()
-                            + " documents; expected one plan in a file");
+                            + plans.size()
+                            + " documents; expected one plan, or a sequence to be run as such");
         }
-        return new MergePlan(file, text, new PlanReader(documents.get(0)));
+        return plans.get(0);
     }
 
     /** Returns the method. */
@@ -144,6 +174,15 @@ public final class MergePlan {
             slice.sources().forEach(source -> all.add(source.model()));
         }
         return List.copyOf(all);
+    }
+
+    /** Returns all models that are opened: those that are merged and those that give rows. */
+    Set<ModelReference> needed() {
+        Set<ModelReference> all = new LinkedHashSet<>(models());
+        if (tokens != null) {
+            all.addAll(tokens.models());
+        }
+        return all;
     }
 
     List<Slice> slices() {

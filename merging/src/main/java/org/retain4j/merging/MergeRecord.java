@@ -41,6 +41,7 @@ final class MergeRecord {
             MergeStatistics statistics,
             MergeEngine.Result result,
             List<String> warnings,
+            List<String> differences,
             Path beside)
             throws IOException {
         ObjectNode record = JSON.createObjectNode();
@@ -61,6 +62,7 @@ final class MergeRecord {
         result.tensors().forEach((name, note) -> tensors.put(name, note.sha256()));
         record.put("tensors_sha256", TensorHash.combined(tensors));
         warnings.forEach(record.putArray("warnings")::add);
+        differences.forEach(record.putArray("differs_from_mergekit_0_1_4")::add);
         ObjectNode files = record.putObject("files");
         try (Stream<Path> all = Files.list(beside)) {
             for (Path file : all.sorted().toList()) {

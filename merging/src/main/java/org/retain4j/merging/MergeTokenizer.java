@@ -216,14 +216,23 @@ final class MergeTokenizer {
         return matched;
     }
 
+    /** Returns how many rows mergekit would make. */
+    int size() {
+        return padded(tokens.length);
+    }
+
+    private int padded(int rows) {
+        int multiple = plan.tokens == null ? 1 : plan.tokens.multiple();
+        return Math.multiplyExact((rows + multiple - 1) / multiple, multiple);
+    }
+
     private int rows(Map<ModelReference, MergeJob.Input> stored) {
         int rows = tokens.length;
         MergeJob.Input first = start == null ? null : stored.get(start);
         if (!plan.parity && first != null) {
             rows = Math.max(rows, Math.toIntExact(first.info().shape().get(0)));
         }
-        int multiple = plan.tokens == null ? 1 : plan.tokens.multiple();
-        return Math.multiplyExact((rows + multiple - 1) / multiple, multiple);
+        return padded(rows);
     }
 
     /** Returns a model's own row of a token, −1 for none or one that a rule replaces. */

@@ -24,6 +24,7 @@ final class ModelFolder {
                     MergeReport.PAGE,
                     MergeReport.NUMBERS,
                     "alignment.json",
+                    "chat_vector.json",
                     "mergekit_config.yml");
 
     private static final int LISTED = 8;

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.dataformat.yaml.YAMLFactory;
 import com.fasterxml.jackson.dataformat.yaml.YAMLParser;
 import java.io.IOException;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -36,6 +37,9 @@ record PlanNode(
     private static final int MAX_DEPTH = 40;
     private static final int MAX_NODES = 200_000;
 
+    /** The key with which YAML takes over the entries of another mapping. */
+    private static final String MERGE = "<<";
+
     /** Kinds of nodes. */
     enum Kind {
         MAPPING,
@@ -49,7 +53,10 @@ record PlanNode(
             List<PlanNode> documents = new ArrayList<>();
             int[] left = {MAX_NODES};
             while (parser.nextToken() != null) {
-                documents.add(read(file, parser, 0, left));
+                PlanNode document = new Builder(file, parser, left).read(0);
+                if (!document.isNull()) {
+                    documents.add(document);
+                }
             }
             return documents;
         } catch (MergeException e) {
@@ -64,40 +71,103 @@ record PlanNode(
         }
     }
 
-    private static PlanNode read(String file, YAMLParser parser, int depth, int[] left)
-            throws IOException {
-        int line = Math.max(1, parser.currentTokenLocation().getLineNr());
-        JsonToken token = parser.currentToken();
-        if (depth > MAX_DEPTH || --left[0] < 0) {
-            throw new MergeException(
-                    file + " line " + line + " is nested too deeply or too long for a plan");
+    /** Reads a document. */
+    private static final class Builder {
+
+        private final String file;
+        private final YAMLParser parser;
+        private final int[] left;
+        private final Map<String, PlanNode> anchors = new HashMap<>();
+
+        Builder(String file, YAMLParser parser, int[] left) {
+            this.file = file;
+            this.parser = parser;
+            this.left = left;
         }
-        if (parser.isCurrentAlias()) {
-            throw new MergeException(
-                    file + " line " + line + " has an alias (*); write its value out");
+
+        PlanNode read(int depth) throws IOException {
+            int line = Math.max(1, parser.currentTokenLocation().getLineNr());
+            JsonToken token = parser.currentToken();
+            spend(1, depth, line);
+            if (parser.isCurrentAlias()) {
+                PlanNode target = anchors.get(parser.getText());
+                if (target == null) {
+                    throw new MergeException(
+                            file
+                                    + " line "
+                                    + line
+                                    + " has the alias *"
+                                    + parser.getText()
+                                    + " but no anchor of that name stands before it");
+                }
+                spend(size(target), depth, line);
+                return target;
+            }
+            String anchor = parser.getObjectId() == null ? "" : parser.getObjectId().toString();
+            PlanNode node = node(depth, line, token);
+            if (!anchor.isEmpty()) {
+                anchors.put(anchor, node);
+            }
+            return node;
         }
-        if (token == JsonToken.START_OBJECT) {
+
+        private PlanNode node(int depth, int line, JsonToken token) throws IOException {
+            if (token == JsonToken.START_OBJECT) {
+                return new PlanNode(file, Kind.MAPPING, line, "", token, entries(depth), List.of());
+            }
+            if (token == JsonToken.START_ARRAY) {
+                List<PlanNode> items = new ArrayList<>();
+                while (parser.nextToken() != JsonToken.END_ARRAY) {
+                    items.add(read(depth + 1));
+                }
+                return new PlanNode(file, Kind.LIST, line, "", token, Map.of(), items);
+            }
+            String text = token == JsonToken.VALUE_NULL ? "" : parser.getText();
+            return new PlanNode(file, Kind.SCALAR, line, text, token, Map.of(), List.of());
+        }
+
+        private Map<String, PlanNode> entries(int depth) throws IOException {
             Map<String, PlanNode> entries = new LinkedHashMap<>();
+            List<PlanNode> inherited = new ArrayList<>();
             while (parser.nextToken() != JsonToken.END_OBJECT) {
                 String key = parser.currentName();
                 int at = parser.currentTokenLocation().getLineNr();
                 parser.nextToken();
-                if (entries.put(key, read(file, parser, depth + 1, left)) != null) {
+                PlanNode value = read(depth + 1);
+                if (key.equals(MERGE)) {
+                    inherited.addAll(value.kind() == Kind.LIST ? value.items() : List.of(value));
+                } else if (entries.put(key, value) != null) {
                     throw new MergeException(
                             file + " line " + at + " has the key " + key + " twice; keep one");
                 }
             }
-            return new PlanNode(file, Kind.MAPPING, line, "", token, entries, List.of());
-        }
-        if (token == JsonToken.START_ARRAY) {
-            List<PlanNode> items = new ArrayList<>();
-            while (parser.nextToken() != JsonToken.END_ARRAY) {
-                items.add(read(file, parser, depth + 1, left));
+            for (PlanNode mapping : inherited) {
+                if (mapping.kind() != Kind.MAPPING) {
+                    throw mapping.error("<< takes the keys of a mapping, and this is none");
+                }
+                mapping.entries().forEach(entries::putIfAbsent);
             }
-            return new PlanNode(file, Kind.LIST, line, "", token, Map.of(), items);
+            return entries;
         }
-        String text = token == JsonToken.VALUE_NULL ? "" : parser.getText();
-        return new PlanNode(file, Kind.SCALAR, line, text, token, Map.of(), List.of());
+
+        private void spend(int nodes, int depth, int line) throws MergeException {
+            left[0] -= nodes;
+            if (depth > MAX_DEPTH || left[0] < 0) {
+                throw new MergeException(
+                        file + " line " + line + " is nested too deeply or too long for a plan");
+            }
+        }
+
+        private static int size(PlanNode node) {
+            int size = 1;
+            for (PlanNode item : node.items()) {
+                size += size(item);
+            }
+            for (PlanNode value : node.entries().values()) {
+                size += size(value);
+            }
+            return size;
+        }
     }
 
     boolean isNull() {

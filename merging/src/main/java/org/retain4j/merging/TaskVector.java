@@ -66,8 +66,8 @@ public final class TaskVector {
     /**
      * Writes tuned minus base.
      *
-     * @param base folder of the model before tuning
-     * @param tuned folder of the model afterwards
+     * @param base folder of the model before tuning, or a single safetensors file
+     * @param tuned the same of the model afterwards
      * @param vector file to write
      * @param onlyInOne names of tensors that may be missing on one side; they are left out
      * @throws MergeException if other tensors are missing, or shapes differ
@@ -75,8 +75,8 @@ public final class TaskVector {
      */
     public static void difference(Path base, Path tuned, Path vector, Set<String> onlyInOne)
             throws IOException {
-        try (Weights from = Weights.ofModel(base);
-                Weights to = Weights.ofModel(tuned)) {
+        try (Weights from = Weights.of(base);
+                Weights to = Weights.of(tuned)) {
             requireSame(from, to, onlyInOne);
             List<TensorSpec> specs = new ArrayList<>();
             for (TensorInfo info : to.tensors().values()) {
@@ -177,7 +177,7 @@ public final class TaskVector {
      * precision and rounded once to float32 and once more to a shorter type, with a file {@code
      * undo.safetensors} that {@link #undo} needs to get the base back.
      *
-     * @param base folder of a model, which is only read
+     * @param base folder of a model or a single safetensors file, which is only read
      * @param terms vectors with their factors
      * @param out folder of the new model; other files of the base are copied into it
      * @param onlyInOne names of tensors that may be missing in the base or in a vector
@@ -187,7 +187,7 @@ public final class TaskVector {
     public static void apply(Path base, List<Term> terms, Path out, Set<String> onlyInOne)
             throws IOException {
         List<Weights> opened = new ArrayList<>();
-        try (Weights from = Weights.ofModel(base)) {
+        try (Weights from = Weights.of(base)) {
             ModelFolder.requireOther(base, out);
             for (Term term : terms) {
                 Weights vector = open(term.vector());
@@ -243,7 +243,9 @@ public final class TaskVector {
                 undoing.commit();
                 writer.commit();
             }
-            ModelFolder.copyBeside(base, out);
+            if (Files.isDirectory(base)) {
+                ModelFolder.copyBeside(base, out);
+            }
         } finally {
             for (Weights vector : opened) {
                 vector.close();

@@ -108,6 +108,18 @@ final class TokenTable {
         return ids.get(token);
     }
 
+    /** Returns the id of a token that is given as a text, or as # and its id. */
+    int require(String token) throws MergeException {
+        Integer id = ids.get(token);
+        if (id == null && token.matches("#[0-9]{1,8}")) {
+            id = Integer.valueOf(token.substring(1));
+        }
+        if (id == null) {
+            throw new MergeException(folder.resolve(FILE) + " has no token " + token);
+        }
+        return id;
+    }
+
     /** Returns what the file says about a token that stands beside its model, or null. */
     @Nullable ObjectNode added(String token) {
         return added.get(token);

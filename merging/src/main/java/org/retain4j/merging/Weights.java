@@ -3,6 +3,7 @@ package org.retain4j.merging;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Map;
@@ -33,6 +34,11 @@ final class Weights implements AutoCloseable {
         this.path = path;
         this.source = source;
         this.adapter = adapter;
+    }
+
+    /** Opens the weights of a model folder, or a single file. */
+    static Weights of(Path path) throws IOException {
+        return Files.isRegularFile(path) ? ofFile(path) : ofModel(path);
     }
 
     /** Opens the weights of a model folder. */

@@ -100,4 +100,23 @@ class ChatVectorTest {
         assertThatThrownBy(() -> recipe(false, Map.of()))
                 .isInstanceOf(IllegalArgumentException.class);
     }
+
+    @Test
+    void findsTheRowsOfTokensByTextAndId() throws IOException {
+        Path models = Fixtures.golden().resolve("rows/models");
+        Map<Integer, Integer> rows =
+                ChatVector.tokenRows(
+                        models.resolve("v_ext"),
+                        models.resolve("base"),
+                        Map.of("<|bot|>", "</s>", "#301", "#1"));
+        assertThat(rows).isEqualTo(Map.of(302, 2, 301, 1));
+        assertThatThrownBy(
+                        () ->
+                                ChatVector.tokenRows(
+                                        models.resolve("v_ext"),
+                                        models.resolve("base"),
+                                        Map.of("<|bot|>", "<|bot|>")))
+                .isInstanceOf(MergeException.class)
+                .hasMessageContaining("has no token <|bot|>");
+    }
 }
