@@ -59,15 +59,15 @@ class LauncherTest {
         Path home = Files.createDirectories(folder.resolve("jdk/bin")).getParent();
         Files.writeString(home.resolve("release"), "JAVA_VERSION=\"17\"\n");
         executable(home.resolve("bin/java"), "echo \"$GLIBC_TUNABLES $OMP_WAIT_POLICY\"\n");
-        String own = "glibc.malloc.hugetlb=1";
+        String own = "glibc.malloc.hugetlb=1:glibc.malloc.arena_max=1";
         for (Map.Entry<String, String> entry :
                 Map.of(
                                 "",
                                 own,
                                 "glibc.malloc.check=3",
                                 "glibc.malloc.check=3:" + own,
-                                "glibc.malloc.hugetlb=0",
-                                "glibc.malloc.hugetlb=0")
+                                "glibc.malloc.arena_max=4:glibc.malloc.hugetlb=0",
+                                "glibc.malloc.arena_max=4:glibc.malloc.hugetlb=0")
                         .entrySet()) {
             Invocation run =
                     launch(

@@ -242,7 +242,7 @@ public record TrainOptions(
         private double maxGradNorm = 1;
         private OptimizerFactory optimizer = AdamW.Options.defaults();
         private boolean gradientCheckpointing;
-        private int lossChunk = 256;
+        private int lossChunk = 128;
         private long seed = 42;
         private double neftuneNoiseAlpha;
         private long loggingSteps = 10;

@@ -97,12 +97,22 @@ public final class TrainingPass {
             }
         }
         ForwardContext context = model.inputs().context(batch, null, Taps.NONE, dropoutSeed);
-        List<Stage> stages = new ArrayList<>();
+        Set<Parameter> wanted = identitySet(trained);
+        List<Autograd.Stage> stages = new ArrayList<>();
         for (DecoderBlock block : model.blocks()) {
-            stages.add(
-                    new Stage(keep(block.parameters(), trained), x -> block.forward(x, context)));
+            if (checkpointing) {
+                stages.add(
+                        DecoderBlock.stage(
+                                block.parameters(),
+                                wanted::contains,
+                                x -> block.forward(x, context)));
+            } else {
+                stages.addAll(block.stages(context, wanted::contains));
+            }
         }
-        stages.add(new Stage(keep(model.norm().parameters(), trained), model.norm()::forward));
+        stages.add(
+                DecoderBlock.stage(
+                        model.norm().parameters(), wanted::contains, model.norm()::forward));
         Tensor embedded = model.embed(batch, noise);
         Autograd.Chain chain =
                 checkpointing
@@ -112,9 +122,13 @@ public final class TrainingPass {
     }
 
     private static List<Tensor> keep(List<Parameter> own, List<Parameter> trained) {
-        Set<Parameter> wanted = Collections.newSetFromMap(new IdentityHashMap<>());
-        wanted.addAll(trained);
-        return own.stream().filter(wanted::contains).map(Parameter::value).toList();
+        return own.stream().filter(identitySet(trained)::contains).map(Parameter::value).toList();
+    }
+
+    private static Set<Parameter> identitySet(List<Parameter> parameters) {
+        Set<Parameter> set = Collections.newSetFromMap(new IdentityHashMap<>());
+        set.addAll(parameters);
+        return set;
     }
 
     /** Returns the hidden states after the final norm, {@code [rows, tokens, hidden]}. */
@@ -219,16 +233,5 @@ public final class TrainingPass {
                 byWeight.put(wanted.get(i), own.get(i));
             }
         }
-    }
-
-    private record Stage(List<Tensor> parameters, Block block) implements Autograd.Stage {
-        @Override
-        public Tensor forward(Tensor input) {
-            return block.forward(input);
-        }
-    }
-
-    private interface Block {
-        Tensor forward(Tensor input);
     }
 }

@@ -2,6 +2,9 @@ package org.retain4j.core.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
+import java.util.function.UnaryOperator;
+import org.retain4j.core.tensor.Autograd;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
 
@@ -56,6 +59,46 @@ public final class DecoderBlock implements Module {
             Tensor z = mlp.forward(y, parallel ? x : y, context);
             return scope.passOut(context.taps().output(name, z));
         }
+    }
+
+    /**
+     * Returns the block as stages of a chain that is recorded: two where the feed-forward layer has
+     * a backward pass of its own, else one.
+     *
+     * @param trained which parameters gradients are wanted of
+     */
+    public List<Autograd.Stage> stages(ForwardContext context, Predicate<Parameter> trained) {
+        Autograd.Stage feedForward =
+                parallel || context.taps().touches(name) ? null : mlp.stage(context, trained);
+        if (feedForward == null) {
+            return List.of(stage(parameters(), trained, x -> forward(x, context)));
+        }
+        return List.of(
+                stage(attention.parameters(), trained, x -> attention.forward(x, context)),
+                feedForward);
+    }
+
+    /**
+     * Returns a part of a model as a stage of a chain.
+     *
+     * @param parameters its parameters; gradients are wanted of those that are trained
+     */
+    public static Autograd.Stage stage(
+            List<Parameter> parameters,
+            Predicate<Parameter> trained,
+            UnaryOperator<Tensor> forward) {
+        List<Tensor> wanted = Parameter.values(parameters.stream().filter(trained).toList());
+        return new Autograd.Stage() {
+            @Override
+            public Tensor forward(Tensor input) {
+                return forward.apply(input);
+            }
+
+            @Override
+            public List<Tensor> parameters() {
+                return wanted;
+            }
+        };
     }
 
     /** Returns whether this block or a part of it has a name. */

@@ -2,8 +2,10 @@ package org.retain4j.core.nn;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.function.Predicate;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
+import org.retain4j.core.tensor.Autograd;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Tensor;
 
@@ -84,6 +86,97 @@ public final class Mlp implements Module {
                 Kernels.call("mlp_inner", read, spec.layout().code(), spec.activation().code());
         Tensor y = taps.output(name, output.forward(inner, context));
         return residual.add(outputNorm == null ? y : outputNorm.forward(y));
+    }
+
+    /**
+     * Returns the layer as a stage of a chain that keeps the outputs of the first layers only and
+     * computes norm, activation and product again in its backward pass: half the memory of a graph,
+     * for a few passes over memory.
+     *
+     * @return null where something stands in between: adapters, taps, or transposed weights
+     */
+    @Nullable Stage stage(ForwardContext context, Predicate<Parameter> trained) {
+        boolean plain =
+                linears.stream().noneMatch(l -> l.isAdapted() || l.isTransposed())
+                        && Linear.areFused(linears, context)
+                        && !context.taps().touches(name);
+        return plain ? new Stage(context, trained) : null;
+    }
+
+    /** The layer around its residual, with a backward pass of its own. */
+    final class Stage implements Autograd.ManualStage {
+        private final ForwardContext context;
+        private final Predicate<Parameter> trained;
+
+        private Stage(ForwardContext context, Predicate<Parameter> trained) {
+            this.context = context;
+            this.trained = trained;
+        }
+
+        @Override
+        public List<Tensor> parameters() {
+            return wanted(Mlp.this);
+        }
+
+        private List<Tensor> wanted(@Nullable Module part) {
+            return part == null
+                    ? List.of()
+                    : Parameter.values(part.parameters().stream().filter(trained).toList());
+        }
+
+        /** A flag a weight, then one a bias. */
+        private long[] wantedOfLayers() {
+            Stream<Parameter> weights = linears.stream().map(l -> l.parameters().get(0));
+            Stream<Parameter> biases =
+                    linears.stream().filter(l -> spec.bias()).map(l -> l.parameters().get(1));
+            return Stream.concat(weights, biases)
+                    .mapToLong(parameter -> trained.test(parameter) ? 1 : 0)
+                    .toArray();
+        }
+
+        @Override
+        public List<Tensor> forwardKeeping(Tensor input) {
+            return Kernels.callForList(
+                    "mlp_keep",
+                    input,
+                    Norm.weights(norm),
+                    Norm.code(norm),
+                    Norm.epsilon(norm),
+                    Linear.matrices(linears),
+                    Linear.biases(linears),
+                    spec.layout().code(),
+                    spec.activation().code(),
+                    Norm.weights(outputNorm),
+                    Norm.code(outputNorm),
+                    Norm.epsilon(outputNorm),
+                    context.mode().scalarType());
+        }
+
+        @Override
+        public List<Tensor> backward(Tensor input, List<Tensor> kept, Tensor outputGradient) {
+            // the norms are the part that is left to a graph
+            try (Autograd.Mode mode = Autograd.enableGrad()) {
+                return Kernels.callForList(
+                        "mlp_backward",
+                        input,
+                        kept,
+                        outputGradient,
+                        Norm.weights(norm),
+                        Norm.code(norm),
+                        Norm.epsilon(norm),
+                        Linear.matrices(linears),
+                        Linear.biases(linears),
+                        spec.layout().code(),
+                        spec.activation().code(),
+                        Norm.weights(outputNorm),
+                        Norm.code(outputNorm),
+                        Norm.epsilon(outputNorm),
+                        wantedOfLayers(),
+                        wanted(norm),
+                        wanted(outputNorm),
+                        context.mode().scalarType());
+            }
+        }
     }
 
     /** Returns the Hugging Face name of this part, for example {@code model.layers.0.mlp}. */

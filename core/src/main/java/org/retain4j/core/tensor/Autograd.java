@@ -109,6 +109,34 @@ public final class Autograd {
     }
 
     /**
+     * A stage with a backward pass of its own, which keeps what it chooses and not all that a graph
+     * would.
+     */
+    public interface ManualStage extends Stage {
+        /**
+         * Computes the output without a graph.
+         *
+         * @return the output, then what {@link #backward} needs besides the input
+         */
+        List<Tensor> forwardKeeping(Tensor input);
+
+        /**
+         * Computes the gradients.
+         *
+         * @param input what the stage was given
+         * @param kept what {@link #forwardKeeping} returned after the output
+         * @param outputGradient gradient with respect to the output
+         * @return gradients with respect to {@link #parameters}, in their order, then to the input
+         */
+        List<Tensor> backward(Tensor input, List<Tensor> kept, Tensor outputGradient);
+
+        @Override
+        default Tensor forward(Tensor input) {
+            return forwardKeeping(input).get(0);
+        }
+    }
+
+    /**
      * Runs a chain of stages keeping only the input of each; the backward pass computes the rest
      * again (activation checkpointing, Chen et al. 2016, arXiv:1604.06174).
      *
@@ -137,32 +165,38 @@ public final class Autograd {
             throw new IllegalArgumentException("a chain needs at least one stage");
         }
         List<Tensor> inputs = new ArrayList<>();
-        List<Tensor> outputs = new ArrayList<>();
+        List<List<Tensor>> kept = new ArrayList<>();
         Tensor x = input.detach();
-        try (Mode mode = recording ? enableGrad() : noGrad()) {
-            for (Stage stage : stages) {
-                inputs.add(recording ? x.requiresGrad(true) : x);
-                try (Scope scope = Scope.open()) {
+        for (Stage stage : stages) {
+            boolean graph = recording && !(stage instanceof ManualStage);
+            inputs.add(graph ? x.requiresGrad(true) : x);
+            try (Scope scope = Scope.open();
+                    Mode mode = graph ? enableGrad() : noGrad()) {
+                if (recording && stage instanceof ManualStage manual) {
+                    List<Tensor> results = scope.passOut(manual.forwardKeeping(x));
+                    kept.add(results.subList(1, results.size()));
+                    x = results.get(0);
+                } else {
                     Tensor y = scope.passOut(stage.forward(x));
-                    outputs.add(y);
+                    kept.add(List.of(y));
                     x = recording ? scope.passOut(y.detach()) : y;
                 }
             }
         }
-        return new Chain(List.copyOf(stages), inputs, recording ? outputs : List.of(), x);
+        return new Chain(List.copyOf(stages), inputs, recording ? kept : List.of(), x);
     }
 
     /** A forward pass of a chain of stages that waits for its backward pass. */
     public static final class Chain {
         private final List<? extends Stage> stages;
         private final List<Tensor> inputs;
-        private final List<Tensor> recorded;
+        private final List<List<Tensor>> recorded;
         private final Tensor output;
 
         private Chain(
                 List<? extends Stage> stages,
                 List<Tensor> inputs,
-                List<Tensor> recorded,
+                List<List<Tensor>> recorded,
                 Tensor output) {
             this.stages = stages;
             this.inputs = inputs;
@@ -186,30 +220,48 @@ public final class Autograd {
             Tensor upstream = outputGradient;
             for (int i = stages.size() - 1; i >= 0; i--) {
                 try (Scope scope = Scope.open()) {
-                    Tensor x = inputs.get(i);
-                    Tensor y;
-                    if (recorded.isEmpty()) {
-                        x = x.detach().requiresGrad(true);
-                        try (Mode mode = enableGrad()) {
-                            y = stages.get(i).forward(x);
-                        }
-                    } else {
-                        y = recorded.get(i);
-                    }
-                    List<Tensor> wanted = new ArrayList<>(stages.get(i).parameters());
-                    wanted.add(x);
-                    List<Tensor> gradients = grad(y, upstream, wanted);
-                    scope.passOut(gradients);
+                    List<Tensor> gradients = scope.passOut(stageBackward(i, upstream));
                     if (upstream != outputGradient) {
                         upstream.close();
                     }
                     upstream = gradients.get(gradients.size() - 1);
                     byStage.add(0, gradients.subList(0, gradients.size() - 1));
-                    y.close();
                 }
                 inputs.get(i).close();
             }
             return new Gradients(byStage, upstream);
+        }
+
+        private List<Tensor> stageBackward(int i, Tensor upstream) {
+            Stage stage = stages.get(i);
+            if (stage instanceof ManualStage manual) {
+                try (Mode mode = noGrad()) {
+                    List<Tensor> kept =
+                            recorded.isEmpty()
+                                    ? manual.forwardKeeping(inputs.get(i))
+                                    : recorded.get(i);
+                    int from = recorded.isEmpty() ? 1 : 0;
+                    List<Tensor> needed = kept.subList(from, kept.size());
+                    List<Tensor> gradients = manual.backward(inputs.get(i), needed, upstream);
+                    kept.forEach(Tensor::close);
+                    return gradients;
+                }
+            }
+            Tensor x = inputs.get(i);
+            Tensor y;
+            if (recorded.isEmpty()) {
+                x = x.detach().requiresGrad(true);
+                try (Mode mode = enableGrad()) {
+                    y = stage.forward(x);
+                }
+            } else {
+                y = recorded.get(i).get(0);
+            }
+            List<Tensor> wanted = new ArrayList<>(stage.parameters());
+            wanted.add(x);
+            List<Tensor> gradients = grad(y, upstream, wanted);
+            y.close();
+            return gradients;
         }
     }
 

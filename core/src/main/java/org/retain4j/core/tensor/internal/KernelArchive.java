@@ -24,6 +24,7 @@ final class KernelArchive {
                     "basic",
                     "autograd",
                     "decoder",
+                    "recompute",
                     "loss",
                     "optim",
                     "lists",

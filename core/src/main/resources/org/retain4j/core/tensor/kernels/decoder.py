@@ -232,6 +232,9 @@ def qkv_heads(p: List[Tensor], layout: int, norms: List[Tensor], kind: int, eps:
         if torch.__not__(whole):
             q = (self).normed(q, [norms[0]], kind, eps, )
             k = (self).normed(k, [norms[1]], kind, eps, )
+        # float32 weights of a norm make float32 out of less
+        q = torch.to(q, ops.prim.dtype(v))
+        k = torch.to(k, ops.prim.dtype(v))
     return [(self).rope(q, tables, ), (self).rope(k, tables, ), (self).split_heads(v, kv_heads, )]
 
 
