@@ -5,6 +5,7 @@ import java.util.Locale;
 import java.util.Map;
 import org.retain4j.core.model.DecoderSpec;
 import org.retain4j.core.nn.AttentionSpec;
+import org.retain4j.finetune.TrainOptions;
 
 /**
  * About how much memory a run takes at its peak, by what takes it.
@@ -18,7 +19,7 @@ record MemoryEstimate(Map<String, Long> bytes) {
 
     private static final long NUMBER = 4;
     private static final long PROCESS = 400L << 20;
-    private static final int LOSS_CHUNK = 256;
+    private static final int LOSS_CHUNK = TrainOptions.defaults().lossChunk();
 
     static MemoryEstimate of(RunConfig config, DecoderSpec spec, long all, long trained) {
         Map<String, Long> bytes = new LinkedHashMap<>();
@@ -47,9 +48,12 @@ record MemoryEstimate(Map<String, Long> bytes) {
         long tokens = (long) config.batchSize * config.maxLength;
         AttentionSpec attention = spec.block().attention();
         long heads = (long) attention.heads() * attention.headDim();
-        long keys = (long) attention.kvHeads() * attention.headDim();
         long inner = spec.block().mlp().innerWidth();
-        long block = 4L * spec.hiddenSize() + 3 * heads + 2 * keys + 5 * inner;
+        // a graph over adapters keeps the norm, the activation and its product as well
+        long block =
+                whole
+                        ? 4L * spec.hiddenSize() + 4 * heads + 2 * inner
+                        : 6L * spec.hiddenSize() + 4 * heads + 4 * inner;
         long layers = spec.layers().size();
         long kept =
                 config.gradientCheckpointing ? layers * spec.hiddenSize() + block : layers * block;

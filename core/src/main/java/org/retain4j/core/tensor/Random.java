@@ -9,6 +9,8 @@ package org.retain4j.core.tensor;
  */
 public final class Random {
 
+    // a Java array of a whole embedding would leave a large heap behind
+    private static final int PIECE = 1 << 20;
     private static final long GOLDEN_GAMMA = 0x9E3779B97F4A7C15L;
     private static final double ULP = 0x1.0p-53;
 
@@ -96,11 +98,20 @@ public final class Random {
         for (long size : shape) {
             count = Math.multiplyExact(count, size);
         }
-        float[] values = new float[Math.toIntExact(count)];
-        for (int i = 0; i < values.length; i++) {
-            values[i] = (float) (deviation * nextGaussian());
+        try (Scope scope = Scope.open()) {
+            Tensor all = Tensor.zeros(DType.FLOAT32, Device.CPU, count);
+            for (long start = 0; start < count; start += PIECE) {
+                float[] values = new float[(int) Math.min(PIECE, count - start)];
+                for (int i = 0; i < values.length; i++) {
+                    values[i] = (float) (deviation * nextGaussian());
+                }
+                try (Scope part = Scope.open()) {
+                    all.narrow(0, start, values.length)
+                            .copyInPlace(Tensor.of(values, values.length));
+                }
+            }
+            return scope.passOut(all.reshape(shape));
         }
-        return Tensor.of(values, shape);
     }
 
     /** Returns a float64 tensor on the CPU of numbers from [0, 1). */
