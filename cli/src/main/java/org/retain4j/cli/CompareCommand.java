@@ -23,6 +23,7 @@ import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.evaluation.report.ComparisonResult;
+import org.retain4j.evaluation.report.PlotUnavailableException;
 import org.retain4j.evaluation.report.TextTable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
@@ -260,15 +261,18 @@ final class CompareCommand implements Callable<Integer> {
         Path results = read.folder().resolve("results.json");
         String text = RunFolder.JSON.writeValueAsString(result) + "\n";
         AtomicFile.write(results, text);
-        console.result(
-                json
-                        ? text
-                        : result.table()
-                                + "\nwrote "
-                                + results
-                                + "\nwrote "
-                                + read.folder().resolve(RecipeRun.REPORT)
-                                + "\n");
+        String wrote =
+                "wrote " + results + "\nwrote " + read.folder().resolve(RecipeRun.REPORT) + "\n";
+        if (result.hasCurves()) {
+            Path curves = read.folder().resolve("curves.svg");
+            try {
+                AtomicFile.write(curves, result.curves().svg() + "\n");
+                wrote += "wrote " + curves + "\n";
+            } catch (PlotUnavailableException e) {
+                console.note("no curves.svg: " + e.getMessage());
+            }
+        }
+        console.result(json ? text : result.table() + "\n" + wrote);
         return ExitCode.OK;
     }
 

@@ -191,7 +191,30 @@ class RecipeCommandTest {
     }
 
     private static double value(JsonNode results, int method) {
-        return results.at("/methods/" + method + "/tasks/text/value/value").asDouble();
+        JsonNode methods = results.isArray() ? results : results.get("methods");
+        return methods.get(method).at("/tasks/text/value/value").asDouble();
+    }
+
+    @Test
+    void aSweepMakesAMethodOfEveryValueAndDrawsTheCurves() throws IOException {
+        Invocation run =
+                compare(
+                        "--set",
+                        "seeds=[1]",
+                        "--set",
+                        "methods={plain: {}, lora: {title: LoRA, set: {lora: {r: 2}}, sweep:"
+                                + " {lora.r: [2, 4], learning_rate: [3e-4, 3e-2]}}}");
+        assertThat(run.exit()).as(run.err()).isZero();
+        assertThat(run.out()).contains("| LoRA, r 4, learning_rate 3e-4 |", "curves.svg");
+        Path out = folder.resolve("out");
+        JsonNode methods = JSON.readTree(out.resolve("results.json").toFile()).get("methods");
+        assertThat(methods).hasSize(5);
+        assertThat(methods.get(0).get("line").isNull()).isTrue();
+        assertThat(methods.get(4).get("name").asText()).isEqualTo("lora-4-0.03");
+        assertThat(methods.get(4).get("line").asText()).isEqualTo("LoRA, r 4");
+        assertThat(methods.get(4).at("/swept/lora.r").asInt()).isEqualTo(4);
+        assertThat(value(methods, 3)).isNotEqualTo(value(methods, 4));
+        assertThat(Files.readString(out.resolve("curves.svg"))).startsWith("<svg");
     }
 
     @ParameterizedTest
@@ -205,6 +228,11 @@ class RecipeCommandTest {
                 "methods.half.alpha=2 | must be in [0, 1]",
                 "methods.lora.set.learning_rat=1 | learning_rat",
                 "methods.lora.try=[{learning_rate: 1}] | the same number",
+                "methods.lora.sweep={learning_rate: []} | has no values",
+                "methods.lora.sweep={learning_rat: [1]} | learning_rat",
+                "methods.lora.sweep={learning_rate: [[1]]} | lists numbers",
+                "methods.l2sp.sweep={learning_rate: [1]} | neither try nor average_of",
+                "methods.plain.sweep={learning_rate: [1]} | names an average or a sweep",
                 "choose.tolerance=1 | tolerance",
                 "run.retain= | give both",
                 "learned=[no_such_task] | no_such_task",

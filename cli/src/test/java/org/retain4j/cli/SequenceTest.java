@@ -17,7 +17,10 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.retain4j.core.io.Folders;
+import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
+import org.retain4j.lora.Lora;
+import org.retain4j.lora.OLora;
 
 /** {@code finetune} on a sequence of tasks. */
 class SequenceTest {
@@ -145,6 +148,63 @@ class SequenceTest {
         assertThat(last.get("penalty").asDouble()).isPositive();
     }
 
+    @Test
+    void adaptersKeepAwayFromThoseOfEarlierTasks() throws IOException {
+        double[] overlap = new double[2];
+        String[] settings = {"o_lora={lambda1: 0}", "o_lora={lambda1: 5, lambda2: 1e-4}"};
+        for (int i = 0; i < 2; i++) {
+            Path out = folder.resolve("o" + i);
+            Invocation run =
+                    finetune(
+                            "output_dir=" + out,
+                            "run.lora={r: 2, target_modules: all-linear}",
+                            "run.learning_rate=1e-2",
+                            settings[i]);
+            assertThat(run.exit()).as(run.err()).isZero();
+            try (CausalLm model = Pretrained.load("embedded:stories260K");
+                    Lora lora = Lora.load(model, out.resolve("task2/run/adapter"));
+                    OLora measure =
+                            OLora.of(
+                                    lora,
+                                    Lora.DEFAULT,
+                                    List.of(
+                                            out.resolve("task0/run/adapter"),
+                                            out.resolve("task1/run/adapter")),
+                                    1,
+                                    0)) {
+                overlap[i] = measure.overlap();
+            }
+        }
+        assertThat(overlap[1]).isPositive().isLessThan(0.8 * overlap[0]);
+        JsonNode first = lastMetrics("o1/task0");
+        assertThat(first.path("penalty").asDouble(0)).isZero();
+        assertThat(lastMetrics("o1/task1").get("penalty").asDouble()).isPositive();
+    }
+
+    private JsonNode lastMetrics(String task) throws IOException {
+        String metrics = Files.readString(folder.resolve(task).resolve("run/metrics.jsonl"));
+        return JSON.readTree(metrics.lines().reduce((a, b) -> b).orElseThrow());
+    }
+
+    @Test
+    void smallDirectionsLearnOneTaskAfterTheOther() throws IOException {
+        Invocation run = finetune("osf=true", "run.learning_rate=1e-2");
+        assertThat(run.exit()).as(run.err()).isZero();
+        JsonNode results = results();
+        assertThat(results.at("/scores/0/0").asDouble())
+                .as("learns")
+                .isGreaterThan(results.at("/base/0").asDouble() + 0.1);
+        for (int t = 0; t < 3; t++) {
+            JsonNode told =
+                    JSON.readTree(folder.resolve("out/task" + t + "/run/run.json").toFile());
+            assertThat(told.findValue("effective_rank").asDouble()).isEqualTo((t + 1) / 4.0);
+        }
+        Folders.delete(folder.resolve("out/task2"));
+        String before = Files.readString(folder.resolve("out/results.json"));
+        assertThat(finetune("osf=true", "run.learning_rate=1e-2").exit()).isZero();
+        assertThat(Files.readString(folder.resolve("out/results.json"))).isEqualTo(before);
+    }
+
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
@@ -156,6 +216,9 @@ class SequenceTest {
                 "replay_ratio=1 | replay_ratio must be in [0, 1)",
                 "online_ewc={gamma: 2} | gamma in [0, 1]",
                 "tasks.task1.set.max_step=3 | did you mean max_steps",
+                "o_lora={} | needs lora",
+                "osf={} | osf",
+                "run.regularization={osf: {effective_rank: 1}} | must be in (0, 1)",
                 "taks=1 | did you mean tasks"
             })
     void mistakesAreToldBeforeAnythingRuns(String change, String message) {

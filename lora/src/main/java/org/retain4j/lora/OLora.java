@@ -1,5 +1,6 @@
 package org.retain4j.lora;
 
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -15,13 +16,14 @@ import org.retain4j.core.tensor.Tensor;
  * that those use.
  *
  * <p>The penalty is λ₁ Σ |A Aᵢᵀ| over layers and earlier adapters i, entry by entry, plus λ₂ ‖·‖²
- * of the task's own A and B. Used by one thread at a time.
+ * of the task's own A and B. Used by one thread at a time; closing frees what was read from files.
  */
-public final class OLora {
+public final class OLora implements AutoCloseable {
 
     /** λ₁ of the paper's code. */
     public static final double LAMBDA1 = 0.5;
 
+    private final Scope scope = Scope.unbound();
     private final double lambda1;
     private final double lambda2;
     private final Map<Parameter, List<Tensor>> earlier = new LinkedHashMap<>();
@@ -72,6 +74,65 @@ public final class OLora {
             penalty.own.add(layer.b());
         }
         return penalty;
+    }
+
+    /**
+     * Prepares the penalty of a task whose earlier adapters are merged into the base: only their
+     * directions are needed.
+     *
+     * @param folders PEFT folders of the earlier tasks
+     * @throws LoraException if one is damaged or has other layer sizes
+     * @throws IllegalArgumentException if a λ is negative
+     */
+    public static OLora of(
+            Lora lora, String task, List<Path> folders, double lambda1, double lambda2)
+            throws LoraException {
+        OLora penalty = of(lora, task, lambda1, lambda2);
+        try {
+            for (Path folder : folders) {
+                try (StoredAdapter stored = StoredAdapter.open(folder);
+                        Scope reading = Scope.open()) {
+                    for (LinearLora layer : lora.adapter(task).linears()) {
+                        penalty.add(layer, stored);
+                    }
+                }
+            }
+            return penalty;
+        } catch (LoraException | RuntimeException | Error e) {
+            penalty.close();
+            throw e;
+        }
+    }
+
+    private void add(LinearLora layer, StoredAdapter stored) throws LoraException {
+        StoredAdapter.Matrices other = stored.modules().get(layer.module());
+        if (other == null || other.isEmbedding()) {
+            return;
+        }
+        Tensor own = layer.a().value();
+        long in = stored.shape(other.a()).get(1);
+        if (in != own.size(1)) {
+            throw new LoraException(
+                    stored.folder()
+                            + ": "
+                            + other.a()
+                            + " has "
+                            + in
+                            + " input directions, "
+                            + layer.module()
+                            + " has "
+                            + own.size(1)
+                            + "; the adapter belongs to another model");
+        }
+        List<Tensor> all = new ArrayList<>(earlier.getOrDefault(layer.a(), List.of()));
+        all.add(scope.adopt(stored.read(other.a()).to(own.device()).contiguous().copy()));
+        earlier.put(layer.a(), all);
+    }
+
+    /** Frees what was read from files. */
+    @Override
+    public void close() {
+        scope.close();
     }
 
     /** Returns the value of the penalty now. */

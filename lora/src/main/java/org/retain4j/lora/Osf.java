@@ -1,7 +1,9 @@
 package org.retain4j.lora;
 
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.function.Predicate;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.nn.Linear;
@@ -118,12 +120,34 @@ public final class Osf implements AutoCloseable {
         }
     }
 
+    /**
+     * Returns the number of elements of every parameter that {@link #attach} would train, by name.
+     */
+    public static Map<String, Long> sizes(
+            CausalLm model, Predicate<String> modules, double frozenShare) {
+        Map<String, Long> sizes = new LinkedHashMap<>();
+        for (Linear layer : model.linears()) {
+            if (modules.test(layer.name())) {
+                long all = Math.min(layer.in(), layer.out());
+                long low = all - high(all, frozenShare);
+                sizes.put(layer.name() + ".osf_U_low", layer.out() * low);
+                sizes.put(layer.name() + ".osf_S_low", low);
+                sizes.put(layer.name() + ".osf_V_low", low * layer.in());
+            }
+        }
+        return sizes;
+    }
+
+    private static long high(long all, double share) {
+        return Math.min(all - 1, Math.max(1, Math.round(share * all)));
+    }
+
     private void split(Linear layer, double share) {
         try (Scope making = Scope.open()) {
             Tensor matrix = layer.matrix().detach().to(DType.FLOAT32);
             List<Tensor> svd = Kernels.callForList("svd", matrix);
             long all = svd.get(1).elements();
-            long high = Math.min(all - 1, Math.max(1, Math.round(share * all)));
+            long high = high(all, share);
             if (all < 2) {
                 throw new IllegalArgumentException(
                         layer.name() + " has a single direction and cannot be split");

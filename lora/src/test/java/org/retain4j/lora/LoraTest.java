@@ -404,6 +404,20 @@ class LoraTest {
                             .modulesToSave(List.of("lm_head")),
                     2,
                     "q_proj");
+            String layer1 = "{\"target_modules\": [\"q_proj\"], \"layers_to_transform\": 1,";
+            ObjectMapper json = new ObjectMapper();
+            assertTargets(
+                    model,
+                    LoraConfig.fromJson(
+                            "lora", json.readTree(layer1 + " \"layers_pattern\": \"layers\"}")),
+                    1,
+                    "layers.1.self_attn.q_proj");
+            LoraConfig blocks =
+                    LoraConfig.fromJson(
+                            "lora", json.readTree(layer1 + " \"layers_pattern\": \"h\"}"));
+            assertThatThrownBy(() -> Lora.attach(model, blocks))
+                    .isInstanceOf(IllegalArgumentException.class)
+                    .hasMessageContaining("fit no module");
             assertThatThrownBy(
                             () -> Lora.attach(model, LoraConfig.rank(1).targets(List.of("proj"))))
                     .isInstanceOf(IllegalArgumentException.class)

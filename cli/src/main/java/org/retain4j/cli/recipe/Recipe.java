@@ -47,6 +47,8 @@ public final class Recipe {
      * @param name its key
      * @param title name in tables
      * @param run keys of its run.yaml, without seed and folder
+     * @param line curve of a sweep that it is a point of; null when it is of none
+     * @param swept keys of the sweep with its values
      * @param trials sets of keys that it tries
      * @param averageOf method whose models it averages with the base; null for one that trains
      * @param alpha share of the tuned model in the average
@@ -55,6 +57,8 @@ public final class Recipe {
             String name,
             String title,
             ObjectNode run,
+            @Nullable String line,
+            Map<String, JsonNode> swept,
             List<Map<String, JsonNode>> trials,
             @Nullable String averageOf,
             double alpha) {
@@ -141,11 +145,20 @@ public final class Recipe {
                     name.matches("[A-Za-z0-9._-]{1,60}") && !name.equals(BASE),
                     file,
                     at + " is no name; use letters, digits, points and dashes, and not " + BASE);
+            if (!section.sweep.isEmpty()) {
+                for (Variant point : Sweep.points(file, name, section, shared)) {
+                    FinetuneRun.of(file + ", " + at, point.run(Map.of(), 0, Path.of(point.name())));
+                    variants.add(point);
+                }
+                continue;
+            }
             Variant variant =
                     new Variant(
                             name,
                             section.title == null ? name : section.title,
                             merged(shared, section.set),
+                            null,
+                            Map.of(),
                             section.trials,
                             section.averageOf,
                             section.alpha);
@@ -197,9 +210,9 @@ public final class Recipe {
                         + ", which is no method"
                         + DidYouMean.suffix(of, config.methods.keySet()));
         require(
-                averaged == null || averaged.averageOf == null,
+                averaged == null || (averaged.averageOf == null && averaged.sweep.isEmpty()),
                 file,
-                at + ".average_of names another average, name the method that trains");
+                at + ".average_of names an average or a sweep, name a method that trains once");
         require(
                 section.set == null && section.trials.isEmpty(),
                 file,

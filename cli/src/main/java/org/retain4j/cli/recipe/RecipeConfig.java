@@ -64,6 +64,9 @@ final class RecipeConfig {
         @JsonProperty("try")
         List<Map<String, JsonNode>> trials = List.of();
 
+        /** Keys and the values they take: a method for every combination, a line in curves.svg. */
+        Map<String, List<JsonNode>> sweep = new LinkedHashMap<>();
+
         /** Name of a method whose trained models are averaged with the base. */
         @Nullable String averageOf;
 

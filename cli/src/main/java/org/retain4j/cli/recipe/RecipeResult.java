@@ -11,6 +11,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.evaluate.TrainingOverlap;
 import org.retain4j.cli.recipe.Recipe.Variant;
+import org.retain4j.evaluation.report.SweepPlot;
 import org.retain4j.evaluation.statistics.ClusteredBootstrap;
 import org.retain4j.evaluation.statistics.Estimate;
 
@@ -62,6 +63,8 @@ public record RecipeResult(
      *
      * @param name its key in the recipe
      * @param title name in tables
+     * @param line curve of a sweep that it is a point of; null when it is of none
+     * @param swept keys of the sweep with its values
      * @param chosen the keys that the trials chose
      * @param trials what was tried
      * @param tasks scores by task
@@ -74,6 +77,8 @@ public record RecipeResult(
     public record MethodScores(
             String name,
             String title,
+            @Nullable String line,
+            Map<String, JsonNode> swept,
             Map<String, JsonNode> chosen,
             List<TrialValue> trials,
             Map<String, TaskValue> tasks,
@@ -122,6 +127,8 @@ public record RecipeResult(
                     new MethodScores(
                             method.name(),
                             method.title(),
+                            method.line(),
+                            method.swept(),
                             chosen.getOrDefault(method.name(), Map.of()),
                             trials.getOrDefault(method.name(), List.of()).stream()
                                     .map(
@@ -182,6 +189,16 @@ public record RecipeResult(
 
     private static double[][] rows(List<RunScores> runs, int task) {
         return runs.stream().map(run -> run.tasks().get(task).row()).toArray(double[][]::new);
+    }
+
+    /** Returns whether a method was swept, so that there are {@link #curves}. */
+    public boolean hasCurves() {
+        return methods.stream().anyMatch(method -> method.line() != null);
+    }
+
+    /** Returns what was learned against what was kept, one line a curve of a sweep. */
+    public SweepPlot curves() {
+        return Sweep.plot(this);
     }
 
     /** Returns the table that is printed: a method a line, a task a column. */

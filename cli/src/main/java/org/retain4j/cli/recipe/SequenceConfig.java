@@ -11,6 +11,7 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.recipe.RecipeConfig.TaskSection;
+import org.retain4j.lora.OLora;
 import org.retain4j.regularization.Ewc;
 
 /** What a sequence says: the keys are the fields in snake case, the values here the defaults. */
@@ -41,6 +42,25 @@ final class SequenceConfig {
 
     /** Share of rows of earlier tasks' data in each later task; 0 for none. */
     double replayRatio;
+
+    /** Adapters of tasks keep away from those of earlier ones (O-LoRA); needs lora in run. */
+    @Nullable OLoraSection oLora;
+
+    /**
+     * Whether each task trains the small singular directions alone, fewer from task to task (OSF).
+     */
+    boolean osf;
+
+    /** Settings of {@link org.retain4j.lora.OLora}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class OLoraSection {
+        /** Strength of the overlap with earlier adapters, 0 or more. */
+        double lambda1 = OLora.LAMBDA1;
+
+        /** Strength of the adapter's own size, 0 or more. */
+        double lambda2;
+    }
 
     /** A task: its data and its test. */
     @JsonNaming(SnakeCaseStrategy.class)

@@ -15,6 +15,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.recipe.Recipe.Asked;
 import org.retain4j.cli.recipe.RecipeConfig.TaskSection;
+import org.retain4j.cli.recipe.SequenceConfig.OLoraSection;
 import org.retain4j.cli.recipe.SequenceConfig.OnlineEwcSection;
 import org.retain4j.cli.recipe.SequenceConfig.StageSection;
 import org.retain4j.cli.train.FineTuning;
@@ -103,6 +104,18 @@ public final class SequenceRun {
             }
             ObjectNode checked = keys.deepCopy();
             checked.put("output_dir", task.getKey());
+            if (config.osf) {
+                checked.withObjectProperty("regularization").putObject("osf");
+            }
+            if (config.oLora != null) {
+                put(checked, config.oLora, List.of());
+            }
+            if (ewc != null) {
+                // as later tasks get it
+                checked.withObjectProperty("regularization")
+                        .putObject("ewc")
+                        .put("importance_file", IMPORTANCE);
+            }
             FinetuneRun.of(at, checked);
             stages.add(keys);
             tests.add(section.test);
@@ -146,6 +159,13 @@ public final class SequenceRun {
             throws IOException {
         Files.createDirectories(folder);
         StringBuilder history = new StringBuilder(tests.toString());
+        if (config.osf) {
+            history.append("osf");
+        }
+        if (config.oLora != null) {
+            history.append("o_lora ").append(config.oLora.lambda1);
+            history.append(' ').append(config.oLora.lambda2);
+        }
         Row base = null;
         double[][] scores = new double[stages.size()][];
         Path before = null;
@@ -232,10 +252,23 @@ public final class SequenceRun {
     private ObjectNode keys(int stage, @Nullable Path before) {
         ObjectNode keys = stages.get(stage).deepCopy();
         keys.put("output_dir", folder.resolve(names.get(stage)).resolve("run").toString());
+        if (config.osf) {
+            keys.withObjectProperty("regularization")
+                    .putObject("osf")
+                    .put("effective_rank", (stage + 1.0) / (stages.size() + 1));
+        }
         if (before == null) {
             return keys;
         }
         keys.put("model", before.toString());
+        if (config.oLora != null) {
+            put(
+                    keys,
+                    config.oLora,
+                    names.subList(0, stage).stream()
+                            .map(name -> folder.resolve(name).resolve("run/adapter").toString())
+                            .toList());
+        }
         OnlineEwcSection ewc = config.onlineEwc;
         if (ewc != null) {
             ObjectNode section = keys.withObjectProperty("regularization").putObject("ewc");
@@ -258,6 +291,12 @@ public final class SequenceRun {
             }
         }
         return keys;
+    }
+
+    private static void put(ObjectNode keys, OLoraSection section, List<String> adapters) {
+        ObjectNode own = keys.withObjectProperty("regularization").putObject("o_lora");
+        own.put("lambda1", section.lambda1).put("lambda2", section.lambda2);
+        adapters.forEach(own.putArray("adapters")::add);
     }
 
     private List<Double> measure(CausalLm model, FineTuning.Display display) throws IOException {

@@ -1,18 +1,36 @@
 package org.retain4j.cli.train;
 
 import java.util.List;
+import java.util.function.DoubleSupplier;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.Tensor;
 import org.retain4j.finetune.Penalty;
 import org.retain4j.lora.MergedAnchor;
+import org.retain4j.lora.OLora;
 
 /**
- * L2-SP or EWC of a run that trains an adapter: the anchor is the product of its matrices.
+ * A penalty of a run that trains an adapter, on the adapter as a whole: L2-SP and EWC of the
+ * product of its matrices, or O-LoRA.
  *
  * @param name what the penalty is, for checkpoints
- * @param anchor the penalty
+ * @param amount its value
+ * @param gradient adds its gradient
  */
-record AdapterPenalty(String name, MergedAnchor anchor) implements Penalty {
+record AdapterPenalty(String name, DoubleSupplier amount, Gradient gradient) implements Penalty {
+
+    /** Adds a gradient and returns its Euclidean norm. */
+    @FunctionalInterface
+    interface Gradient {
+        double add(List<Parameter> parameters, List<Tensor> gradients);
+    }
+
+    static AdapterPenalty of(String name, MergedAnchor anchor) {
+        return new AdapterPenalty(name, anchor::value, anchor::addGradient);
+    }
+
+    static AdapterPenalty of(String name, OLora penalty) {
+        return new AdapterPenalty(name, penalty::value, penalty::addGradient);
+    }
 
     @Override
     public Mode mode() {
@@ -21,17 +39,17 @@ record AdapterPenalty(String name, MergedAnchor anchor) implements Penalty {
 
     @Override
     public void start(List<Parameter> parameters) {
-        // the anchor is the base, which the adapter leaves as it is
+        // what it is measured against stays as it is: the base, or adapters of earlier tasks
     }
 
     @Override
     public double value(List<Parameter> parameters) {
-        return anchor.value();
+        return amount.getAsDouble();
     }
 
     @Override
     public double addGradient(List<Parameter> parameters, List<Tensor> gradients) {
-        return anchor.addGradient(parameters, gradients);
+        return gradient.add(parameters, gradients);
     }
 
     @Override

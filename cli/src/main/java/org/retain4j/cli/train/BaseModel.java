@@ -23,6 +23,7 @@ import org.retain4j.core.text.jinja.TemplateException;
 import org.retain4j.finetune.data.ChatFormat;
 import org.retain4j.lora.Lora;
 import org.retain4j.lora.LoraConfig;
+import org.retain4j.lora.Osf;
 
 /** The model that a run starts from, known before its weights are loaded. */
 final class BaseModel implements AutoCloseable {
@@ -155,12 +156,18 @@ final class BaseModel implements AutoCloseable {
      * <p>An adapter is attached for that and taken off again; the model stays loaded.
      */
     Map<String, Long> trainable(RunConfig config, @Nullable LoraConfig lora) throws IOException {
-        if (lora == null) {
+        RegularizationSection.OsfSection osf = config.regularization.osf;
+        if (lora == null && osf == null) {
             return parameters;
         }
         Device device = TrainingPlan.device(config);
         CausalLm model = load(device, TrainingPlan.precision(config, device));
         spare = model;
+        if (lora == null) {
+            return osf == null
+                    ? parameters
+                    : Osf.sizes(model, OsfProjection.modules(model), osf.effectiveRank);
+        }
         Map<String, Long> trainable = new LinkedHashMap<>();
         LoraConfig plain = Adapter.needsInputs(lora) ? lora.init("true") : lora;
         try (Lora attached = Adapter.attach(model, plain, config, null)) {

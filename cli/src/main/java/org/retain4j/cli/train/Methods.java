@@ -19,7 +19,9 @@ import org.retain4j.finetune.EmaWeights;
 import org.retain4j.finetune.OptimizerWrapper;
 import org.retain4j.finetune.Trainer;
 import org.retain4j.lora.Lora;
+import org.retain4j.lora.LoraException;
 import org.retain4j.lora.MergedAnchor;
+import org.retain4j.lora.OLora;
 import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.Importance;
@@ -52,6 +54,7 @@ final class Methods implements AutoCloseable {
     private final @Nullable Double graft;
     private @Nullable CausalLm base;
     private @Nullable EmaWeights ema;
+    private @Nullable OsfProjection osf;
 
     private Methods(@Nullable WiseFt average, @Nullable Double graft) {
         this.average = average;
@@ -79,6 +82,15 @@ final class Methods implements AutoCloseable {
             wrappers(config).clear();
             if (wanted.graft != null && !(wanted.graft > 0 && wanted.graft <= 1)) {
                 throw new IllegalArgumentException("graft must be in (0, 1], is " + wanted.graft);
+            }
+            if (wanted.osf != null
+                    && !(wanted.osf.effectiveRank > 0 && wanted.osf.effectiveRank < 1)) {
+                throw new IllegalArgumentException(
+                        "osf.effective_rank must be in (0, 1), is " + wanted.osf.effectiveRank);
+            }
+            if (wanted.oLora != null && !(wanted.oLora.lambda1 >= 0 && wanted.oLora.lambda2 >= 0)) {
+                throw new IllegalArgumentException(
+                        "o_lora.lambda1 and o_lora.lambda2 must be 0 or more");
             }
             if (wanted.agem != null && wanted.agem.rows < 1) {
                 throw new IllegalArgumentException("agem.rows must be 1 or more");
@@ -203,7 +215,7 @@ final class Methods implements AutoCloseable {
                     monitor.scaled(
                             lora == null
                                     ? l2Sp
-                                    : new AdapterPenalty(
+                                    : AdapterPenalty.of(
                                             "L2Sp of products, lambda=" + lambda,
                                             MergedAnchor.l2(lora, Lora.DEFAULT, lambda))));
         }
@@ -216,13 +228,21 @@ final class Methods implements AutoCloseable {
                     monitor.scaled(
                             lora == null
                                     ? ewc
-                                    : new AdapterPenalty(
+                                    : AdapterPenalty.of(
                                             "Ewc of products, lambda=" + lambda,
                                             MergedAnchor.ewc(
                                                     lora,
                                                     Lora.DEFAULT,
                                                     byName(model, importance),
                                                     lambda))));
+        }
+        if (wanted.oLora != null && lora != null) {
+            trainer.penalize(monitor.scaled(orthogonal(wanted.oLora, lora)));
+        }
+        if (wanted.osf != null) {
+            osf = OsfProjection.attach(model, wanted.osf.effectiveRank);
+            own(osf.osf());
+            trainer.project(osf);
         }
         if (wanted.agem != null) {
             BatchSource old =
@@ -249,6 +269,17 @@ final class Methods implements AutoCloseable {
             ema = own(new EmaWeights(config.emaDecay));
             trainer.average(ema);
         }
+    }
+
+    private AdapterPenalty orthogonal(RegularizationSection.OLoraSection section, Lora lora)
+            throws LoraException {
+        List<Path> adapters = section.adapters.stream().map(Path::of).toList();
+        OLora penalty =
+                own(OLora.of(lora, Lora.DEFAULT, adapters, section.lambda1, section.lambda2));
+        return AdapterPenalty.of(
+                "OLora of %d earlier, lambda1=%s, lambda2=%s"
+                        .formatted(adapters.size(), section.lambda1, section.lambda2),
+                penalty);
     }
 
     private static BatchMixer replay(
@@ -350,6 +381,9 @@ final class Methods implements AutoCloseable {
     boolean finish(CausalLm model) {
         if (ema != null) {
             ema.apply();
+        }
+        if (osf != null) {
+            osf.osf().commit();
         }
         if (graft != null && base != null) {
             ModelSoup.graft(model, base, graft);

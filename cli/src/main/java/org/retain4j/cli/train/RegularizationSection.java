@@ -8,6 +8,7 @@ import com.fasterxml.jackson.databind.annotation.JsonNaming;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.finetune.Penalty;
+import org.retain4j.lora.OLora;
 import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.KlToBase;
@@ -57,6 +58,36 @@ final class RegularizationSection {
 
     @JsonPropertyDescription("Lets only a few blocks move at a time (LISA).")
     @Nullable LisaSection lisa;
+
+    @JsonPropertyDescription(
+            "Trains only the small singular directions of every linear layer (OSF).")
+    @Nullable OsfSection osf;
+
+    @JsonPropertyDescription(
+            "Keeps the adapter away from input directions of earlier ones (O-LoRA); needs lora.")
+    @Nullable OLoraSection oLora;
+
+    /** Settings of {@link org.retain4j.lora.Osf}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class OsfSection {
+        @JsonPropertyDescription("Share of the singular directions that is frozen, in (0, 1).")
+        double effectiveRank = 0.5;
+    }
+
+    /** Settings of {@link OLora}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class OLoraSection {
+        @JsonPropertyDescription("Strength of the overlap with earlier adapters, 0 or more.")
+        double lambda1 = OLora.LAMBDA1;
+
+        @JsonPropertyDescription("Strength of the adapter's own size, 0 or more.")
+        double lambda2;
+
+        @JsonPropertyDescription("PEFT folders of earlier tasks, merged into the model already.")
+        List<String> adapters = List.of();
+    }
 
     /** Settings of {@link L2Sp}. */
     @JsonNaming(SnakeCaseStrategy.class)

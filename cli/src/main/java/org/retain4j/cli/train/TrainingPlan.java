@@ -123,6 +123,21 @@ record TrainingPlan(
                                 && (methods.ewc == null
                                         || methods.ewc.mode == Penalty.Mode.GRADIENT),
                 "with lora, l2_sp and ewc have the mode gradient alone");
+        require(
+                methods.oLora == null || lora != null,
+                "o_lora keeps an adapter apart; it needs lora");
+        require(
+                methods.osf == null
+                        || lora == null
+                                && methods.l2Sp == null
+                                && methods.ewc == null
+                                && methods.gpm == null
+                                && methods.wiseFt == null
+                                && methods.graft == null
+                                && methods.lisa == null
+                                && methods.halfFineTuning == null,
+                "osf trains factors of the weights; lora, l2_sp, ewc, gpm, wise_ft, graft, lisa and"
+                        + " half_fine_tuning have nothing to hold");
         if (config.replay != null) {
             require(
                     config.replay.sources() == 1,
