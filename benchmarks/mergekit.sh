@@ -42,7 +42,7 @@ for method; do
         printf '%s  retain4j  ' "$method"
         measure "$here/../retain4j" merge "$method.yaml" out
         printf '%s  mergekit  ' "$method"
-        measure "$mergekit/bin/mergekit-yaml" "$method.yaml" out --quiet
+        measure "$mergekit/bin/mergekit-yaml" "$method.yaml" out --quiet --no-write-model-card
         pair=$((pair + 1))
     done
 done
