@@ -11,17 +11,20 @@ import java.util.Map;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.bench.BenchmarkModel;
+import org.retain4j.cli.bench.FisherBenchmark;
 import org.retain4j.cli.bench.GenerationBenchmark;
 import org.retain4j.cli.bench.MethodBenchmark;
 import org.retain4j.cli.bench.TrainingBenchmark;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.model.ModelConfig;
 import org.retain4j.core.model.Pretrained;
+import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.TensorEngine;
 import org.retain4j.finetune.PhaseTimes;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** Measures time and memory of full training steps. */
@@ -40,14 +43,14 @@ import picocli.CommandLine.Option;
         exitCodeList = {"0:done", "1:failed", "2:wrong usage"},
         footer = {
             "",
-            "The first step is left out of the medians. Set RETAIN4J_JAVA_OPTS=-Dretain4j.device=NAME"
-                    + " for another device.",
+            "The first step is left out of the medians.",
             "",
             "Examples:",
             "  retain4j bench",
             "  retain4j bench --batch-size 1 --max-length 1024 --gradient-checkpointing",
             "  retain4j bench --model SmolLM2-135M-Instruct --steps 10",
             "  retain4j bench --methods l2sp,ewc,kl-lora,replay:0.1,agem,sam,fisher",
+            "  retain4j bench --shape 1b --device cuda --batch-size 8 --max-length 1024",
             "  retain4j bench --generate 64 --max-length 32 --batch-size 1",
             "  retain4j bench --config SmolLM2-135M/config.json --json"
         })
@@ -75,6 +78,15 @@ final class BenchCommand implements Callable<Integer> {
             paramLabel = ModelOptions.LABEL,
             description = "Model to measure. Default: the shape of SmolLM2-135M, random weights.")
     private @Nullable String model;
+
+    @Option(
+            names = "--shape",
+            paramLabel = "NAME",
+            defaultValue = "135m",
+            description =
+                    "Shape with random weights: 135m (SmolLM2-135M) or 1b (Llama 3.2 1B). Default:"
+                            + " ${DEFAULT-VALUE}")
+    private String shape = "135m";
 
     @Option(
             names = "--config",
@@ -106,11 +118,12 @@ final class BenchCommand implements Callable<Integer> {
     @Option(
             names = "--precision",
             paramLabel = "NAME",
-            defaultValue = "f32",
             description =
                     "Type of matrix products: f32, bf16, or auto for what this machine does best."
-                            + " Default: ${DEFAULT-VALUE}")
-    private String precision = "f32";
+                            + " Default: f32 on the CPU, bf16 on CUDA.")
+    private @Nullable String precision;
+
+    @Mixin private DeviceOption device = new DeviceOption();
 
     @Option(
             names = "--gradient-checkpointing",
@@ -150,6 +163,22 @@ final class BenchCommand implements Callable<Integer> {
                             + " instead of training.")
     private @Nullable Integer generate;
 
+    @Option(
+            names = "--fisher",
+            paramLabel = "N",
+            description =
+                    "Time the Fisher diagonal of N sequences of --max-length tokens instead of"
+                            + " training.")
+    private @Nullable Integer fisher;
+
+    @Option(
+            names = "--profile",
+            paramLabel = "FILE",
+            description =
+                    "Write what libtorch did as a trace for chrome://tracing; slows everything"
+                            + " down.")
+    private @Nullable String profile;
+
     @Option(names = "--json", description = "Print one line of JSON.")
     private boolean json;
 
@@ -159,9 +188,26 @@ final class BenchCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws IOException {
+        if (generate != null && fisher != null) {
+            throw new UsageException("--generate and --fisher measure two things; give one");
+        }
+        if (profile == null) {
+            return measure();
+        }
+        Path trace = Inputs.path("--profile", profile);
+        TensorEngine.startProfile(device.device());
         try {
-            Precision with = Precision.parse(precision, TensorEngine.defaultDevice());
-            BenchmarkModel measured = model(with);
+            return measure();
+        } finally {
+            TensorEngine.stopProfile(trace);
+        }
+    }
+
+    private int measure() throws IOException {
+        try {
+            Device on = device.device();
+            Precision with = DeviceOption.precision(precision, on);
+            BenchmarkModel measured = model(on, with);
             if (generate != null) {
                 console.result(
                         generation(
@@ -182,6 +228,11 @@ final class BenchCommand implements Callable<Integer> {
                                 with));
                 return ExitCode.OK;
             }
+            if (fisher != null) {
+                console.result(
+                        fisher(new FisherBenchmark(measured, maxLength, fisher).run(), with));
+                return ExitCode.OK;
+            }
             TrainingBenchmark benchmark =
                     new TrainingBenchmark(
                             measured, batchSize, maxLength, steps, gradientCheckpointing, loraRank);
@@ -193,22 +244,23 @@ final class BenchCommand implements Callable<Integer> {
         return ExitCode.OK;
     }
 
-    private BenchmarkModel model(Precision with) throws IOException {
+    private BenchmarkModel model(Device on, Precision with) throws IOException {
         if (model == null) {
             return BenchmarkModel.random(
                     config == null
-                            ? BenchmarkModel.smolLm2()
+                            ? BenchmarkModel.shape(shape)
                             : ModelConfig.read(Inputs.path("--config", config)),
+                    on,
                     with);
         }
         if (config != null) {
             throw new UsageException("--model and --config name two models; give one of them");
         }
         if (model.equals(Pretrained.EMBEDDED)) {
-            return () -> Pretrained.load(Pretrained.EMBEDDED, TensorEngine.defaultDevice(), with);
+            return () -> Pretrained.load(Pretrained.EMBEDDED, on, with);
         }
         Path folder = ModelOptions.locate(console, model);
-        return () -> Pretrained.load(folder, TensorEngine.defaultDevice(), with);
+        return () -> Pretrained.load(folder, on, with);
     }
 
     private String generation(GenerationBenchmark benchmark, Precision with) throws IOException {
@@ -218,6 +270,7 @@ final class BenchCommand implements Callable<Integer> {
             values.put("program", "retain4j libtorch " + TensorEngine.libtorchVersion());
             values.put("tokens_per_second", rounded(result.tokensPerSecond()));
             values.put("peak_megabytes", Math.round(result.peakMegabytes()));
+            values.put("device_megabytes", Math.round(result.deviceMegabytes()));
             return JSON.writeValueAsString(values) + "\n";
         }
         return String.format(
@@ -286,6 +339,33 @@ final class BenchCommand implements Callable<Integer> {
         return text.toString();
     }
 
+    private String fisher(FisherBenchmark.Result result, Precision with)
+            throws JsonProcessingException {
+        if (json) {
+            Map<String, Object> values = new LinkedHashMap<>();
+            values.put("program", "retain4j libtorch " + TensorEngine.libtorchVersion());
+            values.put("wall_seconds", rounded(result.wallSeconds()));
+            values.put("peak_megabytes", Math.round(result.peakMegabytes()));
+            values.put("device_megabytes", Math.round(result.deviceMegabytes()));
+            return JSON.writeValueAsString(values) + "\n";
+        }
+        return String.format(
+                Locale.ROOT,
+                """
+                parameters            %,d
+                sequences x tokens    %d x %d
+                precision             %s
+                seconds               %.3f
+                peak memory           %.0f MB
+                """,
+                result.parameters(),
+                fisher,
+                maxLength,
+                with,
+                result.wallSeconds(),
+                result.peakMegabytes());
+    }
+
     private static String line(TrainingBenchmark benchmark, TrainingBenchmark.Result result)
             throws JsonProcessingException {
         Map<String, Object> values = new LinkedHashMap<>();
@@ -294,6 +374,7 @@ final class BenchCommand implements Callable<Integer> {
         values.put("cpu_seconds", rounded(result.cpuSeconds()));
         values.put("tokens_per_second", rounded(tokensPerSecond(benchmark, result)));
         values.put("peak_megabytes", Math.round(result.peakMegabytes()));
+        values.put("device_megabytes", Math.round(result.deviceMegabytes()));
         values.put("loss", rounded(result.loss()));
         Map<String, Double> shares = new LinkedHashMap<>();
         PARTS.forEach((phase, name) -> shares.put(name.replace(' ', '_'), share(result, phase)));

@@ -27,6 +27,7 @@ import org.retain4j.evaluation.report.PlotUnavailableException;
 import org.retain4j.evaluation.report.TextTable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
@@ -139,6 +140,8 @@ final class CompareCommand implements Callable<Integer> {
             defaultValue = "" + ComparisonOptions.DEFAULT_STEPS,
             description = "Training steps of every run. Default: ${DEFAULT-VALUE}")
     private int steps;
+
+    @Mixin private DeviceOption device = new DeviceOption();
 
     @Option(
             names = {"-t", "--tasks"},
@@ -292,7 +295,8 @@ final class CompareCommand implements Callable<Integer> {
                     steps,
                     folder,
                     plan.steps(),
-                    limit);
+                    limit,
+                    device.chosen());
         } catch (IllegalArgumentException e) {
             throw new UsageException(String.valueOf(e.getMessage()));
         }

@@ -7,6 +7,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.Callable;
+import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Option;
@@ -32,22 +33,29 @@ import picocli.CommandLine.Option;
             "Examples:",
             "  retain4j doctor",
             "  retain4j doctor --json",
-            "  PYTORCH_LIBRARY_PATH=DIR PYTORCH_VERSION=2.7.1 PYTORCH_FLAVOR=cu128 retain4j doctor"
+            "  retain4j doctor --device cuda",
+            "  RETAIN4J_LIBTORCH=venv/lib/python3.12/site-packages/torch retain4j doctor"
         })
 final class DoctorCommand implements Callable<Integer> {
 
     /** How to get CUDA. */
     static final String CUDA =
-            "For CUDA install PyTorch 2.7.1 for CUDA 12.8, for example with pip install torch==2.7.1"
-                    + " --index-url https://download.pytorch.org/whl/cu128. Then set"
-                    + " PYTORCH_LIBRARY_PATH to its torch/lib folder, PYTORCH_VERSION=2.7.1 and"
-                    + " PYTORCH_FLAVOR=cu128, and start with"
-                    + " RETAIN4J_JAVA_OPTS=-Dretain4j.device=cuda.";
+            "For CUDA: pip install torch==2.7.1 and start with --device cuda, which asks python3"
+                    + " where it is; or set RETAIN4J_LIBTORCH to a folder with PyTorch. For a"
+                    + " PyTorch other than 2.7 run retain4j build-jni first. See docs/cuda.md.";
 
     private static final JsonMapper JSON =
             JsonMapper.builder().enable(SerializationFeature.INDENT_OUTPUT).build();
 
     private final Console console;
+
+    @Option(
+            names = "--device",
+            paramLabel = "NAME",
+            description =
+                    "The device to compute on: auto, cpu, cuda or cuda:N. Default: what"
+                            + " -Dretain4j.device says, else auto.")
+    private @Nullable String device;
 
     @Option(names = "--json", description = "Print the findings as JSON.")
     private boolean json;
@@ -58,7 +66,7 @@ final class DoctorCommand implements Callable<Integer> {
 
     @Override
     public Integer call() throws JsonProcessingException {
-        List<Finding> findings = Examination.run();
+        List<Finding> findings = Examination.run(device);
         boolean usable = findings.stream().noneMatch(f -> f.state() == Finding.State.UNUSABLE);
         console.result(json ? json(findings, usable) : text(findings, usable));
         if (!usable) {

@@ -9,10 +9,14 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeSet;
+import org.jspecify.annotations.Nullable;
 import org.retain4j.core.generate.Generator;
 import org.retain4j.core.generate.Sampling;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
+import org.retain4j.core.natives.Driver;
+import org.retain4j.core.natives.Libtorch;
+import org.retain4j.core.natives.Natives;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.Scope;
@@ -42,11 +46,22 @@ final class Examination {
 
     private final List<Finding> findings = new ArrayList<>();
 
-    private Examination() {}
+    private final String deviceName;
+    private Device device = Device.CPU;
 
-    /** Looks at everything; a failure becomes a finding. */
-    static List<Finding> run() {
-        Examination examination = new Examination();
+    private Examination(String deviceName) {
+        this.deviceName = deviceName;
+    }
+
+    /**
+     * Looks at everything; a failure becomes a finding.
+     *
+     * @param device name of the device to compute on; null for the default one, else auto
+     */
+    static List<Finding> run(@Nullable String device) {
+        Examination examination =
+                new Examination(
+                        device == null ? System.getProperty("retain4j.device", "auto") : device);
         examination.software();
         examination.machine();
         Finding temporary =
@@ -173,23 +188,39 @@ final class Examination {
 
     private boolean engine() {
         try {
-            TensorEngine.start();
-            add(
-                    Finding.ok(
-                            "libtorch",
-                            TensorEngine.libtorchVersion()
-                                    + " in "
-                                    + TensorEngine.libtorchFolder()));
+            driver();
+            Device wanted = wanted();
+            libtorch();
             List<String> devices = new ArrayList<>(List.of("cpu"));
             for (int i = 0; i < TensorEngine.cudaDevices(); i++) {
                 devices.add(Device.cuda(i).toString());
             }
+            String all = String.join(", ", devices) + "; used: " + (wanted == null ? "-" : wanted);
+            add(
+                    wanted == null
+                            ? Finding.unusable("devices", all, refusal)
+                            : Driver.version() != null && devices.size() == 1
+                                    ? Finding.advice(
+                                            "devices",
+                                            all,
+                                            "there is an NVIDIA driver, but this libtorch sees no"
+                                                    + " GPU, see docs/cuda.md")
+                                    : Finding.ok("devices", all));
+            if (wanted == null) {
+                return false;
+            }
+            device = wanted;
+            if (device.isCuda()) {
+                add(
+                        Finding.ok(
+                                "precision on CUDA",
+                                "bfloat16 products on float32 weights by default, TF32 for float32 "
+                                        + (TensorEngine.allowsTf32() ? "on" : "off")));
+            }
             add(
                     Finding.ok(
-                            "devices",
-                            String.join(", ", devices)
-                                    + "; used: "
-                                    + TensorEngine.defaultDevice()));
+                            "deterministic kernels",
+                            TensorEngine.isDeterministic() ? "on" : "off, the CPU needs none"));
             add(Finding.ok("threads of an operator", String.valueOf(TensorEngine.threads())));
             add(
                     TensorEngine.waitsPassively()
@@ -213,17 +244,61 @@ final class Examination {
         return false;
     }
 
+    private String refusal = "";
+
+    /** Finds the device before anything else starts the engine, as a GPU decides about libtorch. */
+    private @Nullable Device wanted() {
+        try {
+            return TensorEngine.device(deviceName);
+        } catch (IllegalArgumentException e) {
+            refusal = String.valueOf(e.getMessage());
+            TensorEngine.start();
+            return null;
+        }
+    }
+
+    private void driver() {
+        String version = Driver.version();
+        add(Finding.ok("NVIDIA driver", version == null ? "none" : version));
+    }
+
+    private void libtorch() {
+        Libtorch found = TensorEngine.libtorch();
+        add(
+                Finding.ok(
+                        "libtorch",
+                        found.version()
+                                + " in "
+                                + TensorEngine.libtorchFolder()
+                                + ", found by "
+                                + found.origin()
+                                + (found.folder() == null || found.hasCuda()
+                                        ? ""
+                                        : ", used for the CPU")));
+        Path built = found.jni();
+        add(
+                Finding.ok(
+                        "JNI library",
+                        built == null
+                                ? "DJL's own for libtorch "
+                                        + Natives.SERIES
+                                        + "x, "
+                                        + found.flavor()
+                                : built + ", built for libtorch " + found.version()));
+    }
+
     private static String libtorchAdvice() {
         return System.getenv("PYTORCH_LIBRARY_PATH") == null
+                        && System.getenv("RETAIN4J_LIBTORCH") == null
                 ? "build again with ./mvnw -pl cli -am package, which fetches the libtorch of this"
                         + " system"
-                : "set PYTORCH_LIBRARY_PATH to the lib folder of a PyTorch 2.7, or unset it to use"
-                        + " the libtorch of the build";
+                : "set PYTORCH_LIBRARY_PATH to the lib folder of a PyTorch 2.7, run retain4j"
+                        + " build-jni for this one, or unset it to use the libtorch of the build";
     }
 
     private void selfCheck() {
-        check("matrix product", Examination::matrixProduct);
-        check("embedded model", Examination::firstSentence);
+        check("matrix product", this::matrixProduct);
+        check("embedded model", this::firstSentence);
     }
 
     /** A small computation whose result is known. */
@@ -248,8 +323,7 @@ final class Examination {
         }
     }
 
-    private static String matrixProduct() {
-        Device device = TensorEngine.defaultDevice();
+    private String matrixProduct() {
         float[] expected = {58, 64, 139, 154};
         try (Scope scope = Scope.open()) {
             Tensor left = Tensor.of(new float[] {1, 2, 3, 4, 5, 6}, 2, 3).to(device);
@@ -261,8 +335,8 @@ final class Examination {
         }
     }
 
-    private static String firstSentence() throws IOException {
-        try (CausalLm model = Pretrained.load(Pretrained.EMBEDDED)) {
+    private String firstSentence() throws IOException {
+        try (CausalLm model = Pretrained.load(Pretrained.EMBEDDED, device, Precision.F32)) {
             String text = new Generator(model, Sampling.greedy()).generate(PROMPT, NEW_TOKENS, 0);
             return text.startsWith(CONTINUATION)
                     ? ""

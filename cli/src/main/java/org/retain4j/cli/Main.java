@@ -74,6 +74,7 @@ public final class Main {
                         .addSubcommand(new TemplateCommand(console))
                         .addSubcommand(new InspectCommand(console))
                         .addSubcommand(new DoctorCommand(console))
+                        .addSubcommand(new BuildJniCommand(console))
                         .addSubcommand(new BenchCommand(console));
         Failures failures = new Failures(console);
         line.setOut(console.out())

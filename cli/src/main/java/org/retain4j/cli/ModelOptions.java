@@ -4,16 +4,15 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import org.jspecify.annotations.Nullable;
-import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.hub.DownloadListener;
 import org.retain4j.core.hub.Hub;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
-import org.retain4j.core.tensor.TensorEngine;
 import org.retain4j.lora.AdapterInfo;
 import org.retain4j.lora.Lora;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** The options of every command that loads a model. */
@@ -36,17 +35,12 @@ final class ModelOptions {
     @Option(
             names = "--precision",
             paramLabel = "NAME",
-            defaultValue = "f32",
             description =
                     "Type of matrix products: f32, bf16, or auto for what this machine does best."
-                            + " Default: ${DEFAULT-VALUE}")
-    private String precision = "f32";
+                            + " Default: f32 on the CPU, bf16 on CUDA.")
+    private @Nullable String precision;
 
-    @Option(
-            names = "--device",
-            paramLabel = "NAME",
-            description = "cpu, cuda or cuda:N. Default: cpu, or what -Dretain4j.device says.")
-    private @Nullable String device;
+    @Mixin private DeviceOption device = new DeviceOption();
 
     @Option(
             names = "--adapter",
@@ -79,14 +73,8 @@ final class ModelOptions {
 
     /** Loads another model with the same precision and device, without the adapter. */
     CausalLm loadAlone(Console console, String name) throws IOException {
-        Device on;
-        Precision with;
-        try {
-            on = device == null ? TensorEngine.defaultDevice() : Device.parse(device);
-            with = Precision.parse(precision, on);
-        } catch (IllegalArgumentException e) {
-            throw new UsageException(String.valueOf(e.getMessage()));
-        }
+        Device on = device.device();
+        Precision with = DeviceOption.precision(precision, on);
         return name.equals(Pretrained.EMBEDDED)
                 ? Pretrained.load(name, on, with)
                 : Pretrained.load(locate(console, name), on, with);

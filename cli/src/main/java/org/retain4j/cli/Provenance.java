@@ -58,7 +58,8 @@ final class Provenance {
         Map<String, Object> versions = new LinkedHashMap<>();
         versions.put("retain4j", retain4j);
         versions.put("djl", TensorEngine.djlVersion());
-        versions.put("libtorch", TensorEngine.libtorchVersion());
+        versions.put("libtorch", TensorEngine.libtorch().version());
+        versions.put("libtorchFrom", TensorEngine.libtorch().origin().toString());
         versions.put("java", Versions.java());
         return versions;
     }
@@ -87,6 +88,8 @@ final class Provenance {
         map.put("processors", machine.processors());
         map.put("device", TensorEngine.defaultDevice().toString());
         map.put("threads", TensorEngine.threads());
+        map.put("tf32", TensorEngine.allowsTf32());
+        map.put("deterministic", TensorEngine.isDeterministic());
         map.put("ompWaitPolicy", System.getenv("OMP_WAIT_POLICY"));
         return map;
     }

@@ -6,6 +6,7 @@ import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.json.JsonMapper;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.retain4j.core.tensor.internal.SimulatedCuda;
 
 /** The examination of the machine that runs the tests, which can compute, and its two formats. */
 class DoctorCommandTest {
@@ -23,8 +24,31 @@ class DoctorCommandTest {
                 .containsPattern("ok  matrix product +right")
                 .containsPattern("ok  embedded model +right")
                 .contains("Everything can be used.")
-                .contains("PYTORCH_VERSION=2.7.1")
-                .contains("PYTORCH_FLAVOR=cu128");
+                .containsPattern("ok  NVIDIA driver +\\S")
+                .containsPattern("ok  JNI library +DJL's own for libtorch 2\\.7\\.x, cpu")
+                .contains("RETAIN4J_LIBTORCH")
+                .contains("build-jni");
+    }
+
+    @Test
+    void aDeviceThatIsNotThereIsSaidInItsLine() {
+        Invocation run = Invocation.of("doctor", "--device", "cuda:63");
+
+        assertThat(run.exit()).isEqualTo(1);
+        assertThat(run.out())
+                .containsPattern("!!  devices +cpu")
+                .contains("device cuda:63 is not there", "docs/cuda.md");
+    }
+
+    @Test
+    void simulatedDevicesAreExaminedLikeOthers() {
+        try (SimulatedCuda.On simulation = SimulatedCuda.switchOn()) {
+            Invocation run = Invocation.of("doctor", "--device", "cuda:1");
+            assertThat(run.exit()).as(run.out() + run.err()).isZero();
+            assertThat(run.out())
+                    .containsPattern("ok  devices +cpu, cuda:0, cuda:1; used: cuda:1")
+                    .containsPattern("ok  embedded model +right");
+        }
     }
 
     @Test

@@ -60,7 +60,7 @@ final class Golden {
     static void assertClose(Tensor actual, Tensor expected, double tolerance) {
         assertThat(actual.elements()).isEqualTo(expected.elements());
         try (Scope scope = Scope.open()) {
-            Tensor other = expected.detach().reshape(-1);
+            Tensor other = expected.detach().to(actual.device()).reshape(-1);
             Tensor difference = actual.detach().reshape(-1).sub(other).abs();
             assertThat(difference.max().item()).isCloseTo(0, within(tolerance));
         }
@@ -104,8 +104,8 @@ final class Golden {
                     Kernels.callForList(
                             "cross_entropy_",
                             logits,
-                            Tensor.of(targets, targets.length),
-                            Tensor.of(weights, weights.length),
+                            Tensor.of(targets, targets.length).to(logits.device()),
+                            Tensor.of(weights, weights.length).to(logits.device()),
                             0.0);
             Tensor gradient = slope == null ? result.get(1) : result.get(1).mul(slope);
             Tensor hiddenGradient = Tensor.zerosLike(hidden);

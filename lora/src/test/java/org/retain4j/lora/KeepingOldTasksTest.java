@@ -56,7 +56,7 @@ class KeepingOldTasksTest {
             List<Tensor> first = Kernels.callForList("list_zeros_like", values);
             List<Tensor> second = Kernels.callForList("list_zeros_like", values);
             List<Tensor> steps = new ArrayList<>();
-            values.forEach(v -> steps.add(Tensor.of(new float[] {0}).reshape()));
+            values.forEach(v -> steps.add(Tensor.of(new float[] {0}).reshape().to(v.device())));
             for (int s = 0; s < count; s++) {
                 try (Scope step = Scope.open()) {
                     List<Tensor> gradients =
@@ -100,7 +100,7 @@ class KeepingOldTasksTest {
                                     .findFirst()
                                     .orElseThrow();
                     Tensor delta = own.b().value().matmul(own.a().value()).mul(own.scale());
-                    Tensor reference = Golden.read(arrays, key);
+                    Tensor reference = Golden.read(arrays, key).to(delta.device());
                     double error = delta.sub(reference).norm().item() / reference.norm().item();
                     assertThat(error).as(module).isLessThan(1e-3);
                 }
@@ -133,7 +133,7 @@ class KeepingOldTasksTest {
                                     inputs)) {
                 Golden.assertClose(model.logits(BATCH), before, 1e-4);
                 LinearLora own = lora.adapter("default").linears().get(0);
-                Tensor moment = inputs.moment(layer).to(DType.FLOAT32);
+                Tensor moment = inputs.moment(layer).to(DType.FLOAT32).to(model.device());
                 double whole = Kernels.call("diagonal", moment).sum().item();
                 Tensor a = own.a().value();
                 if (init.equals("lora_null_v1")) {
@@ -194,7 +194,9 @@ class KeepingOldTasksTest {
             double step = 1e-4;
             for (int i = 0; i < trained.size(); i++) {
                 Tensor direction =
-                        Random.at(i, 0, "direction").normal(1, trained.get(i).value().shape());
+                        Random.at(i, 0, "direction")
+                                .normal(1, trained.get(i).value().shape())
+                                .to(trained.get(i).value().device());
                 double slope = direction.mul(gradients.get(i)).sum().item();
                 trained.get(i).value().addInPlace(direction, step);
                 double up = penalty.value();
@@ -227,7 +229,8 @@ class KeepingOldTasksTest {
             Map<String, Tensor> fisher = new HashMap<>();
             for (Linear layer : model.linears()) {
                 Tensor weight = layer.weight().value();
-                Tensor random = Random.at(1, 0, layer.name()).normal(1, weight.shape());
+                Tensor random =
+                        Random.at(1, 0, layer.name()).normal(1, weight.shape()).to(weight.device());
                 fisher.put(layer.weight().name(), random.mul(random));
             }
             List<Parameter> trained = model.trainable();
@@ -255,7 +258,10 @@ class KeepingOldTasksTest {
                 assertThat(Kernels.call("global_norm", gradients).item())
                         .isCloseTo(norm, within(1e-4 * norm));
                 for (int i = 0; i < trained.size(); i += 5) {
-                    Tensor direction = Random.at(i, 1, "d").normal(1, shape(trained.get(i)));
+                    Tensor direction =
+                            Random.at(i, 1, "d")
+                                    .normal(1, shape(trained.get(i)))
+                                    .to(trained.get(i).value().device());
                     double slope = direction.mul(gradients.get(i)).sum().item();
                     trained.get(i).value().addInPlace(direction, 1e-2);
                     double up = anchor.value();

@@ -24,11 +24,11 @@ import org.retain4j.core.nn.Linear;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.nn.Taps;
 import org.retain4j.core.tensor.DType;
-import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.Random;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
+import org.retain4j.core.tensor.TensorEngine;
 
 class LoraTest {
 
@@ -52,7 +52,10 @@ class LoraTest {
     private static void disturb(Lora lora, String name, long seed) {
         try (Scope scope = Scope.open()) {
             for (Parameter p : lora.parameters(name)) {
-                Tensor noise = Random.at(seed, 0, p.name()).normal(0.2, p.value().shape());
+                Tensor noise =
+                        Random.at(seed, 0, p.name())
+                                .normal(0.2, p.value().shape())
+                                .to(p.value().device());
                 p.value().addInPlace(noise, 1);
             }
         }
@@ -365,7 +368,9 @@ class LoraTest {
         try (CausalLm exact = Golden.llama();
                 CausalLm mixed =
                         Pretrained.load(
-                                Golden.MODELS.resolve("llama"), Device.CPU, Precision.BF16_MIXED);
+                                Golden.MODELS.resolve("llama"),
+                                TensorEngine.defaultDevice(),
+                                Precision.BF16_MIXED);
                 Lora one = Lora.load(exact, golden);
                 Lora two = Lora.load(mixed, golden);
                 Scope scope = Scope.open()) {

@@ -114,7 +114,7 @@ class PeftParityTest {
         List<Tensor> first = Kernels.callForList("list_zeros_like", values);
         List<Tensor> second = Kernels.callForList("list_zeros_like", values);
         List<Tensor> steps = new ArrayList<>();
-        values.forEach(v -> steps.add(Tensor.of(new float[] {0}).reshape()));
+        values.forEach(v -> steps.add(Tensor.of(new float[] {0}).reshape().to(v.device())));
         for (int s = 0; s < training.path("log").size(); s++) {
             try (Scope scope = Scope.open()) {
                 JsonNode batch = training.path("batches").get(s);

@@ -52,8 +52,13 @@ public record GenerationBenchmark(
      *     the prompts included
      * @param peakMegabytes largest resident size of the process since its start; 0 where the system
      *     does not tell
+     * @param deviceMegabytes memory of the GPU in use at the end, by all programs; 0 on the CPU
      */
-    public record Result(long parameters, double tokensPerSecond, double peakMegabytes) {}
+    public record Result(
+            long parameters,
+            double tokensPerSecond,
+            double peakMegabytes,
+            double deviceMegabytes) {}
 
     /** Runs the benchmark. */
     public Result run() throws IOException {
@@ -74,7 +79,11 @@ public record GenerationBenchmark(
                 speeds[i] = batch * newTokens / ((System.nanoTime() - start) / 1e9);
             }
             double median = Median.withDefaults().evaluate(Arrays.copyOfRange(speeds, 1, repeats));
-            return new Result(parameters, median, PeakMemory.megabytes());
+            return new Result(
+                    parameters,
+                    median,
+                    PeakMemory.megabytes(),
+                    DeviceMemory.megabytes(opened.device()));
         }
     }
 }

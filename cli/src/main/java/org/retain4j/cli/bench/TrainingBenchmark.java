@@ -65,6 +65,7 @@ public record TrainingBenchmark(
      * @param cpuSeconds median of the CPU time of a step, all threads of the process
      * @param peakMegabytes largest resident size of the process since its start; 0 where the system
      *     does not tell
+     * @param deviceMegabytes memory of the GPU in use at the end, by all programs; 0 on the CPU
      * @param loss loss of the last step, in nats a token
      * @param shares share of each part in the time of all steps but the first
      */
@@ -73,6 +74,7 @@ public record TrainingBenchmark(
             double wallSeconds,
             double cpuSeconds,
             double peakMegabytes,
+            double deviceMegabytes,
             double loss,
             Map<PhaseTimes.Phase, Double> shares) {}
 
@@ -126,6 +128,7 @@ public record TrainingBenchmark(
                     median(wall),
                     median(cpu),
                     PeakMemory.megabytes(),
+                    DeviceMemory.megabytes(opened.device()),
                     loss,
                     shares(times.seconds()));
         }

@@ -76,7 +76,7 @@ public final class Comparison {
         OffsetDateTime createdAt = OffsetDateTime.now().truncatedTo(ChronoUnit.SECONDS);
         TextSplit learn = TextSplit.read(options.learn(), "tinyshakespeare");
         TextSplit retain = TextSplit.read(options.retain(), "tinystories");
-        Device device = TensorEngine.defaultDevice();
+        Device device = options.device() == null ? TensorEngine.defaultDevice() : options.device();
         int threadsBefore = TensorEngine.threads();
         try (CausalLm base = Pretrained.load(options.model(), device, Precision.F32)) {
             TaskMeasures tasks = TaskMeasures.of(options, learn, retain);
@@ -158,7 +158,7 @@ public final class Comparison {
                             bootstrap));
         }
         Map<String, Object> settings = settings(experiment, learn, retain, trialSteps);
-        Map<String, Object> environment = environment(workers);
+        Map<String, Object> environment = environment(workers, experiment.base().device());
         if (!tasks.isEmpty()) {
             tasks.write(
                     experiment.base(),
@@ -422,7 +422,7 @@ public final class Comparison {
         return settings;
     }
 
-    private static Map<String, Object> environment(int workers) {
+    private static Map<String, Object> environment(int workers, Device device) {
         Map<String, Object> environment = new LinkedHashMap<>();
         environment.put("java", System.getProperty("java.vm.name") + " " + Runtime.version());
         environment.put("os", System.getProperty("os.name") + " " + System.getProperty("os.arch"));
@@ -431,7 +431,7 @@ public final class Comparison {
         environment.put("threads_of_an_operator", TensorEngine.threads());
         environment.put("libtorch", TensorEngine.libtorchVersion());
         environment.put("djl", TensorEngine.djlVersion());
-        environment.put("device", TensorEngine.defaultDevice().toString());
+        environment.put("device", device.toString());
         return environment;
     }
 }

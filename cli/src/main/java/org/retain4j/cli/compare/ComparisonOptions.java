@@ -4,6 +4,7 @@ import java.nio.file.Path;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.evaluate.EvaluationPlan;
+import org.retain4j.core.tensor.Device;
 
 /**
  * What to compare, and on what.
@@ -18,6 +19,7 @@ import org.retain4j.cli.evaluate.EvaluationPlan;
  * @param out folder for the results; created
  * @param tasks tasks to measure every method on besides, may be empty
  * @param limit only the first items of each task; 0 for all
+ * @param device where to compute; null for the default device
  */
 public record ComparisonOptions(
         String model,
@@ -28,7 +30,8 @@ public record ComparisonOptions(
         int steps,
         Path out,
         List<EvaluationPlan.Step> tasks,
-        int limit) {
+        int limit,
+        @Nullable Device device) {
 
     /** Default number of seeds. */
     public static final int DEFAULT_SEEDS = 3;
@@ -55,7 +58,7 @@ public record ComparisonOptions(
         tasks = List.copyOf(tasks);
     }
 
-    /** Creates options without tasks. */
+    /** Creates options without tasks, for the default device. */
     public ComparisonOptions(
             String model,
             @Nullable Path learn,
@@ -64,6 +67,6 @@ public record ComparisonOptions(
             int seeds,
             int steps,
             Path out) {
-        this(model, learn, retain, methods, seeds, steps, out, List.of(), 0);
+        this(model, learn, retain, methods, seeds, steps, out, List.of(), 0, null);
     }
 }

@@ -156,13 +156,15 @@ final class RunConfig {
     @JsonPropertyDescription("Trades time for memory: activations are computed twice.")
     boolean gradientCheckpointing;
 
-    @JsonPropertyDescription("Type of matrix products: f32, bf16, or auto.")
-    String precision = "f32";
+    @JsonPropertyDescription(
+            "Type of matrix products: f32, bf16, or auto. Default: f32 on the CPU, bf16 on CUDA.")
+    @Nullable String precision;
 
     @JsonPropertyDescription("Type of the weights of the final model; checkpoints are exact.")
     SaveDtype saveDtype = SaveDtype.F32;
 
-    @JsonPropertyDescription("cpu, cuda or cuda:N. Default: cpu.")
+    @JsonPropertyDescription(
+            "auto, cpu, cuda or cuda:N. Default: cpu, or what -Dretain4j.device says.")
     @Nullable String device;
 
     @JsonPropertyDescription("Seed of everything that is drawn.")

@@ -272,9 +272,7 @@ record TrainingPlan(
 
     static Device device(RunConfig config) {
         try {
-            return config.device == null
-                    ? TensorEngine.defaultDevice()
-                    : Device.parse(config.device);
+            return config.device == null ? TensorEngine.defaultDevice() : Device.of(config.device);
         } catch (IllegalArgumentException e) {
             throw new UsageException("device: " + e.getMessage());
         }
@@ -282,7 +280,9 @@ record TrainingPlan(
 
     static Precision precision(RunConfig config, Device device) {
         try {
-            return Precision.parse(config.precision, device);
+            return config.precision == null
+                    ? Precision.standard(device)
+                    : Precision.parse(config.precision, device);
         } catch (IllegalArgumentException e) {
             throw new UsageException("precision: " + e.getMessage());
         }

@@ -66,14 +66,18 @@ final class ModelWriter {
     private static void write(ShardedWriter writer, Parameter parameter, DType type)
             throws IOException {
         try (Scope pass = Scope.open()) {
-            Tensor value = parameter.value().detach().to(type).to(Device.CPU).contiguous();
+            Tensor value = parameter.value().detach().reshape(-1);
             long elements = value.elements();
             int width = type.bytes();
             for (long done = 0; done < elements; ) {
                 int count = (int) Math.min(PART / width, elements - done);
-                ByteBuffer part = ByteBuffer.allocate(count * width).order(ByteOrder.LITTLE_ENDIAN);
-                value.readBytes(done, part);
-                writer.write(parameter.name(), part.flip());
+                ByteBuffer bytes =
+                        ByteBuffer.allocate(count * width).order(ByteOrder.LITTLE_ENDIAN);
+                // converted and fetched part by part: no second copy of a large tensor anywhere
+                try (Scope fetching = Scope.open()) {
+                    value.narrow(0, done, count).to(type).to(Device.CPU).readBytes(0, bytes);
+                }
+                writer.write(parameter.name(), bytes.flip());
                 done += count;
             }
         } catch (UncheckedIOException e) {

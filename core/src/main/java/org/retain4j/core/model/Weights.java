@@ -96,17 +96,14 @@ final class Weights {
                                 + "; weights must be float32, float64, float16 or bfloat16");
             }
             try (Scope scope = Scope.open()) {
-                Tensor value = Tensor.empty(DType.FLOAT32, Device.CPU, shape);
+                Tensor value = Tensor.empty(DType.FLOAT32, device, shape);
                 fill.add(info, value);
-                if (device.isCuda()) {
-                    fill.run();
-                }
-                return owner.adopt(value.to(device));
+                return owner.adopt(value);
             }
         }
 
         /**
-         * Reads the parameters that were asked for: on the CPU they have no values before.
+         * Reads the parameters that were asked for: they have no values before.
          *
          * @throws IOException if a file cannot be read or became shorter
          */

@@ -4,7 +4,9 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
@@ -12,10 +14,15 @@ import org.retain4j.core.io.ElementConversion;
 import org.retain4j.core.io.TensorInfo;
 import org.retain4j.core.io.TensorSource;
 import org.retain4j.core.tensor.DType;
+import org.retain4j.core.tensor.Device;
+import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
 
 /**
  * Fills tensors with the contents of files, in pieces and on several threads.
+ *
+ * <p>A tensor on a GPU gets its pieces through one buffer of pinned memory a thread: no tensor is
+ * whole in the memory of the CPU.
  *
  * <p>Every byte of a tensor is written once, so that fresh memory is touched once, and by all
  * threads: the first touch is what loading spends most of its time on. Files are read and never
@@ -29,6 +36,9 @@ final class WeightsFill {
     /** Elements to read at once where there is nothing to convert. */
     private static final int COPIED = 2 << 20;
 
+    /** Elements to convert before one copy to a GPU: enough to hide what starting it costs. */
+    private static final int SENT = 2 << 20;
+
     /** More threads than this do not make memory faster. */
     private static final int MAX_THREADS = 8;
 
@@ -41,9 +51,12 @@ final class WeightsFill {
         this.files = files;
     }
 
-    /** Adds a tensor of type float32 on the CPU, which {@link #run} will fill. */
+    /** Adds a contiguous tensor of type float32 on any device, which {@link #run} will fill. */
     void add(TensorInfo info, Tensor target) {
-        int part = info.dtype() == DType.FLOAT32 ? COPIED : CONVERTED;
+        int part =
+                target.device().isCuda()
+                        ? SENT
+                        : info.dtype() == DType.FLOAT32 ? COPIED : CONVERTED;
         long all = info.elementCount();
         for (long start = 0; start < all; start += part) {
             pieces.add(new Piece(info, target, start, (int) Math.min(part, all - start)));
@@ -61,7 +74,7 @@ final class WeightsFill {
         AtomicReference<@Nullable Throwable> failure = new AtomicReference<>();
         Runnable work =
                 () -> {
-                    try {
+                    try (Scope scope = Scope.open()) {
                         work(next);
                     } catch (IOException | RuntimeException | Error e) {
                         failure.compareAndSet(null, e);
@@ -100,33 +113,57 @@ final class WeightsFill {
     }
 
     private void work(AtomicInteger next) throws IOException {
-        ByteBuffer read = ByteBuffer.allocate(0);
+        Buffers buffers = new Buffers();
         int taken;
         while ((taken = next.getAndIncrement()) < pieces.size()) {
             Piece piece = pieces.get(taken);
-            TensorInfo info = piece.info();
-            int width = info.dtype().bytes();
-            long offset = piece.start() * width;
-            if (info.dtype() == DType.FLOAT32) {
-                piece.target()
-                        .fill(
-                                piece.start(),
-                                piece.count(),
-                                target -> files.read(info.name(), offset, target));
+            Device device = piece.target().device();
+            if (!device.isCuda()) {
+                read(piece, piece.target(), piece.start(), buffers);
                 continue;
             }
-            if (read.capacity() < piece.count() * width) {
-                read = ByteBuffer.allocateDirect(CONVERTED * width).order(ByteOrder.LITTLE_ENDIAN);
+            Tensor staging = buffers.staging(device);
+            read(piece, staging, 0, buffers);
+            piece.target().copyPartInPlace(piece.start(), staging, piece.count());
+        }
+    }
+
+    /** What one thread reads into on the way. */
+    private static final class Buffers {
+        private ByteBuffer bytes = ByteBuffer.allocate(0);
+        private final Map<Device, Tensor> staging = new HashMap<>();
+
+        ByteBuffer bytes(int length) {
+            if (bytes.capacity() < length) {
+                bytes = ByteBuffer.allocateDirect(length).order(ByteOrder.LITTLE_ENDIAN);
             }
-            files.read(info.name(), offset, read.clear().limit(piece.count() * width));
+            return bytes.clear().limit(length);
+        }
+
+        Tensor staging(Device device) {
+            return staging.computeIfAbsent(device, d -> Tensor.staging(DType.FLOAT32, d, SENT));
+        }
+    }
+
+    /** Reads a piece into a tensor on the CPU. */
+    private void read(Piece piece, Tensor into, long at, Buffers buffers) throws IOException {
+        TensorInfo info = piece.info();
+        int width = info.dtype().bytes();
+        long offset = piece.start() * width;
+        if (info.dtype() == DType.FLOAT32) {
+            into.fill(at, piece.count(), target -> files.read(info.name(), offset, target));
+            return;
+        }
+        for (int done = 0; done < piece.count(); done += CONVERTED) {
+            int count = Math.min(CONVERTED, piece.count() - done);
+            ByteBuffer read = buffers.bytes(count * width);
+            files.read(info.name(), offset + (long) done * width, read);
             ByteBuffer source = read.flip();
-            piece.target()
-                    .fill(
-                            piece.start(),
-                            piece.count(),
-                            target ->
-                                    ElementConversion.convert(
-                                            info.dtype(), source, DType.FLOAT32, target));
+            into.fill(
+                    at + done,
+                    count,
+                    target ->
+                            ElementConversion.convert(info.dtype(), source, DType.FLOAT32, target));
         }
     }
 

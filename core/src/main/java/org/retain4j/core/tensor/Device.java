@@ -48,7 +48,8 @@ public record Device(Type type, int index) {
     }
 
     /**
-     * Reads a device from its PyTorch name: {@code cpu}, {@code cuda} or {@code cuda:N}.
+     * Reads a device from its PyTorch name: {@code cpu}, {@code cuda} or {@code cuda:N}, without
+     * asking whether it is there.
      *
      * @throws IllegalArgumentException for any other text
      */
@@ -62,7 +63,18 @@ public record Device(Type type, int index) {
             return cuda(matcher.group(1) == null ? 0 : Integer.parseInt(matcher.group(1)));
         }
         throw new IllegalArgumentException(
-                "unknown device \"" + name + "\"; expected cpu, cuda or cuda:N");
+                "unknown device \"" + name + "\"; expected auto, cpu, cuda or cuda:N");
+    }
+
+    /**
+     * Returns the device that a name means in this process: {@code auto}, the first CUDA device if
+     * one can be used and else the CPU, or {@code cpu}, {@code cuda}, {@code cuda:N}.
+     *
+     * @throws IllegalArgumentException for any other text, or if this process has no such device
+     * @throws IllegalStateException if libtorch is missing or of the wrong version
+     */
+    public static Device of(String name) {
+        return TensorEngine.device(name);
     }
 
     /** Returns whether this is a CUDA device. */

@@ -9,6 +9,7 @@ import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.internal.EngineStart;
 import org.retain4j.core.tensor.internal.Native;
 import org.retain4j.core.tensor.internal.NativeTensor;
+import org.retain4j.core.tensor.internal.SimulatedCuda;
 
 /**
  * Calls the TorchScript kernels that this library is made of, by name.
@@ -28,6 +29,7 @@ public final class Kernels {
      *
      * @throws TensorException if the arguments do not fit; the message names the kernel, the
      *     arguments with shapes and types, and the reason
+     * @throws DeviceOutOfMemoryException if the device has not enough memory
      * @throws IllegalStateException if no {@link Scope} is open on this thread
      * @throws IllegalArgumentException if an argument is null or of another class
      */
@@ -38,7 +40,11 @@ public final class Kernels {
             if (!Native.isTensor(result)) {
                 throw new TensorException(kernel + " does not return one tensor");
             }
-            return new Tensor(new NativeTensor(Native.toTensor(result)), scope);
+            Tensor tensor = new Tensor(new NativeTensor(Native.toTensor(result)), scope);
+            if (SimulatedCuda.isOn()) {
+                tensor.label(SimulatedCuda.place(kernel, arguments));
+            }
+            return tensor;
         } finally {
             Native.deleteValue(result);
         }
@@ -57,15 +63,24 @@ public final class Kernels {
             for (long handle : handles) {
                 tensors.add(new Tensor(new NativeTensor(handle), scope));
             }
+            if (SimulatedCuda.isOn()) {
+                Device device = SimulatedCuda.place(kernel, arguments);
+                tensors.forEach(tensor -> tensor.label(device));
+            }
             return tensors;
         } finally {
             Native.deleteValue(result);
         }
     }
 
-    private static long run(String kernel, Object[] arguments) {
+    private static long run(String kernel, Object[] given) {
         Objects.requireNonNull(kernel, "kernel");
-        Objects.requireNonNull(arguments, "arguments");
+        Objects.requireNonNull(given, "arguments");
+        Object[] arguments = given;
+        if (SimulatedCuda.isOn()) {
+            SimulatedCuda.place(kernel, given);
+            arguments = SimulatedCuda.real(given);
+        }
         long module = EngineStart.kernels();
         long[] values = new long[arguments.length];
         int converted = 0;
@@ -77,7 +92,10 @@ public final class Kernels {
             }
             return Native.runMethod(module, kernel, values);
         } catch (EngineException e) {
-            throw new TensorException(describe(kernel, arguments) + ": " + reason(e), e);
+            String call = describe(kernel, arguments);
+            TensorException full =
+                    DeviceOutOfMemoryException.of(call, String.valueOf(e.getMessage()), e);
+            throw full == null ? new TensorException(call + ": " + reason(e), e) : full;
         } finally {
             for (int i = 0; i < converted; i++) {
                 Native.deleteValue(values[i]);

@@ -39,6 +39,14 @@ public enum Precision {
     }
 
     /**
+     * Returns what is used where nobody chose: {@link #BF16_MIXED} on CUDA, where float32 leaves
+     * most of a GPU idle, and float32, whose numbers are those of every other machine, on the CPU.
+     */
+    public static Precision standard(Device device) {
+        return device.isCuda() ? BF16_MIXED : F32;
+    }
+
+    /**
      * Reads {@code auto}, {@code f32} or {@code bf16}.
      *
      * @throws IllegalArgumentException for any other text

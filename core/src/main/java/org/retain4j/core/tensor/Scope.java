@@ -1,8 +1,15 @@
 package org.retain4j.core.tensor;
 
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.WeakHashMap;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.internal.EngineStart;
 import org.retain4j.core.tensor.internal.Native;
@@ -30,20 +37,29 @@ public final class Scope implements AutoCloseable {
 
     private static final ThreadLocal<Deque<Scope>> OPEN = ThreadLocal.withInitial(ArrayDeque::new);
 
+    /** Long-lived owners, for the message when memory is full. */
+    private static final Set<Scope> UNBOUND =
+            Collections.synchronizedSet(Collections.newSetFromMap(new WeakHashMap<>()));
+
+    private static final StackWalker CALLERS =
+            StackWalker.getInstance(StackWalker.Option.RETAIN_CLASS_REFERENCE);
+
     private final @Nullable Thread thread;
+    private final String holder;
     private boolean gradModeBefore;
     private boolean closed;
     private @Nullable Tensor first;
     private int size;
 
-    private Scope(@Nullable Thread thread) {
+    private Scope(@Nullable Thread thread, String holder) {
         this.thread = thread;
+        this.holder = holder;
     }
 
     /** Opens a scope for the tensors that this thread makes from now on. */
     public static Scope open() {
         EngineStart.kernels();
-        Scope scope = new Scope(Thread.currentThread());
+        Scope scope = new Scope(Thread.currentThread(), "open scopes of this thread");
         Deque<Scope> stack = OPEN.get();
         if (stack.isEmpty()) {
             scope.gradModeBefore = Native.isGradMode();
@@ -55,7 +71,67 @@ public final class Scope implements AutoCloseable {
 
     /** Creates an owner that is bound to no thread and lives until it is closed. */
     public static Scope unbound() {
-        return new Scope(null);
+        Scope scope = new Scope(null, CALLERS.getCallerClass().getSimpleName());
+        UNBOUND.add(scope);
+        return scope;
+    }
+
+    /**
+     * What scopes hold on one device.
+     *
+     * @param holder the class that made the scopes, or the scopes of this thread
+     * @param tensors number of tensors
+     * @param bytes sum of their sizes; memory that several tensors share counts for each
+     */
+    public record Use(String holder, int tensors, long bytes) {
+        /** Returns one phrase such as {@code AdamW 1024.0 MiB in 544 tensors}. */
+        @Override
+        public String toString() {
+            return holder
+                    + " "
+                    + DeviceOutOfMemoryException.size(bytes)
+                    + " in "
+                    + tensors
+                    + (tensors == 1 ? " tensor" : " tensors");
+        }
+    }
+
+    /**
+     * Returns what the open scopes of this thread, and all that are bound to no thread, hold on a
+     * device; the largest first.
+     */
+    public static List<Use> inUse(Device device) {
+        List<Scope> scopes;
+        synchronized (UNBOUND) {
+            scopes = new ArrayList<>(UNBOUND);
+        }
+        scopes.addAll(OPEN.get());
+        Map<String, Use> byHolder = new TreeMap<>();
+        for (Scope scope : scopes) {
+            Use use = scope.use(device);
+            if (use.tensors > 0) {
+                byHolder.merge(
+                        use.holder,
+                        use,
+                        (a, b) -> new Use(a.holder, a.tensors + b.tensors, a.bytes + b.bytes));
+            }
+        }
+        return byHolder.values().stream()
+                .sorted(Comparator.comparingLong(Use::bytes).reversed())
+                .toList();
+    }
+
+    private synchronized Use use(Device device) {
+        int count = 0;
+        long bytes = 0;
+        for (Tensor tensor = first; tensor != null; tensor = tensor.next) {
+            long own = tensor.bytesOn(device);
+            if (own >= 0) {
+                count++;
+                bytes += own;
+            }
+        }
+        return new Use(holder, count, bytes);
     }
 
     /**
@@ -235,6 +311,9 @@ public final class Scope implements AutoCloseable {
 
     private synchronized void free() {
         closed = true;
+        if (thread == null) {
+            UNBOUND.remove(this);
+        }
         while (first != null) {
             Tensor tensor = first;
             unlink(tensor);

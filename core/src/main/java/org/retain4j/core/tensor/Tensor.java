@@ -15,6 +15,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.tensor.internal.Native;
 import org.retain4j.core.tensor.internal.NativeTensor;
+import org.retain4j.core.tensor.internal.SimulatedCuda;
 
 /**
  * Multi-dimensional array in native memory, with optional recording of gradients.
@@ -97,6 +98,16 @@ public final class Tensor implements AutoCloseable {
     public static Tensor empty(DType dtype, Device device, long... shape) {
         elements("empty " + dtype, shape);
         return Kernels.call("empty", shape, dtype.scalarType(), device.toString());
+    }
+
+    /**
+     * Creates a tensor with one dimension on the CPU that is a good source for copies to a device:
+     * in pinned memory if the device is a GPU.
+     */
+    public static Tensor staging(DType dtype, Device device, long elements) {
+        return device.isCuda() && !SimulatedCuda.isOn()
+                ? Kernels.call("pinned", elements, dtype.scalarType())
+                : empty(dtype, Device.CPU, elements);
     }
 
     /** Creates a tensor filled with zeros. */
@@ -269,6 +280,20 @@ public final class Tensor implements AutoCloseable {
             device = known;
         }
         return known;
+    }
+
+    /** Says which device this tensor stands for, where devices are simulated. */
+    void label(Device simulated) {
+        device = simulated;
+    }
+
+    /** Returns the size of the elements, or -1 when this is closed or elsewhere. */
+    long bytesOn(Device place) {
+        try {
+            return isClosed() || !device().equals(place) ? -1 : elements() * dtype().bytes();
+        } catch (TensorException e) {
+            return -1;
+        }
     }
 
     /** Returns whether this tensor is closed. */
@@ -714,6 +739,16 @@ public final class Tensor implements AutoCloseable {
     /** Overwrites the elements with those of a tensor that broadcasts to this shape. */
     public Tensor copyInPlace(Tensor source) {
         Kernels.call("copy_", this, source).close();
+        return this;
+    }
+
+    /**
+     * Overwrites {@code count} elements from {@code start} on, in row-major order, with the first
+     * ones of a tensor with one dimension that may lie on another device; this tensor must be
+     * contiguous.
+     */
+    public Tensor copyPartInPlace(long start, Tensor source, long count) {
+        Kernels.call("copy_part_", this, start, source, count).close();
         return this;
     }
 

@@ -1,6 +1,5 @@
 package org.retain4j.core.tensor;
 
-import ai.djl.engine.Engine;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.LibUtils;
 import java.io.IOException;
@@ -9,7 +8,11 @@ import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.Set;
 import java.util.TreeSet;
+import org.retain4j.core.natives.Driver;
+import org.retain4j.core.natives.Libtorch;
 import org.retain4j.core.tensor.internal.EngineStart;
+import org.retain4j.core.tensor.internal.KernelArchive;
+import org.retain4j.core.tensor.internal.SimulatedCuda;
 
 /**
  * Facts and settings of the libtorch of this process.
@@ -53,17 +56,21 @@ public final class TensorEngine {
         return Path.of(LibUtils.getLibtorchPath());
     }
 
+    /** Returns the libtorch of this process, with how it was found. */
+    public static Libtorch libtorch() {
+        return EngineStart.libtorch();
+    }
+
     /** Returns the number of CUDA devices that can be used; 0 with a CPU build of libtorch. */
     public static int cudaDevices() {
-        start();
-        return JniUtils.getFeatures().contains("CUDA")
-                ? Engine.getEngine("PyTorch").getGpuCount()
-                : 0;
+        return CudaDevices.count();
     }
 
     /**
      * Returns the default device: the one named by the system property {@code retain4j.device},
      * else the CPU.
+     *
+     * @throws IllegalArgumentException if the property names no device of this process
      */
     public static Device defaultDevice() {
         return device(System.getProperty("retain4j.device", "cpu"));
@@ -73,24 +80,45 @@ public final class TensorEngine {
      * Returns a device by name; {@code auto} is the first CUDA device if there is one, else the
      * CPU.
      *
+     * <p>Where the engine is not up yet, a name other than {@code cpu} also makes it look for a
+     * libtorch with CUDA.
+     *
      * @throws IllegalArgumentException if the name is unknown or this process has no such device
      */
     public static Device device(String name) {
         if (name.strip().equalsIgnoreCase("auto")) {
+            if (Driver.version() != null) {
+                EngineStart.wantCuda();
+            }
             return cudaDevices() > 0 ? Device.cuda(0) : Device.CPU;
         }
         Device device = Device.parse(name);
-        if (device.isCuda() && device.index() >= cudaDevices()) {
-            throw new IllegalArgumentException(
-                    "device "
-                            + device
-                            + " is not there: libtorch "
-                            + libtorchVersion()
-                            + " sees "
-                            + cudaDevices()
-                            + " CUDA device(s); use cpu, or install a CUDA build of libtorch");
+        if (device.isCuda()) {
+            EngineStart.wantCuda();
+            CudaDevices.require(device);
         }
         return device;
+    }
+
+    /**
+     * Returns whether float32 products on CUDA may use TF32: 10 bits of precision instead of 23,
+     * several times as fast. Set {@code TORCH_ALLOW_TF32_CUBLAS_OVERRIDE=1} in the environment
+     * before the process starts; products in bfloat16 and the CPU do not care.
+     */
+    public static boolean allowsTf32() {
+        return "1".equals(System.getenv("TORCH_ALLOW_TF32_CUBLAS_OVERRIDE"));
+    }
+
+    /**
+     * Returns whether the same run gives the same bits on CUDA, as it does on the CPU: asked for by
+     * the system property {@code retain4j.deterministic=true} before the engine starts, together
+     * with {@code CUBLAS_WORKSPACE_CONFIG=:4096:8} in the environment.
+     *
+     * <p>The price is attention that writes its whole score matrix, {@code [batch, heads, tokens,
+     * tokens]}, where the default keeps it in registers.
+     */
+    public static boolean isDeterministic() {
+        return KernelArchive.deterministic();
     }
 
     /** Returns how many threads one operator may use on the CPU. */
@@ -114,6 +142,21 @@ public final class TensorEngine {
         }
         start();
         JniUtils.setNumThreads(threads);
+    }
+
+    /**
+     * Starts to record what libtorch does, in all threads; ends with {@link #stopProfile}.
+     *
+     * @param device the device whose kernels are recorded too
+     */
+    public static void startProfile(Device device) {
+        start();
+        JniUtils.startProfile(device.isCuda() && !SimulatedCuda.isOn(), false, false);
+    }
+
+    /** Ends the recording and writes it as a trace in Chrome's format. */
+    public static void stopProfile(Path file) {
+        JniUtils.stopProfile(file.toString());
     }
 
     /** Returns the features of this CPU as Linux names them, for example {@code avx512_bf16}. */

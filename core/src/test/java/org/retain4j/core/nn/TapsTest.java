@@ -97,16 +97,19 @@ class TapsTest {
                 SafetensorsFile arrays =
                         SafetensorsFile.open(MODELS.resolve(name).resolve("expected.safetensors"));
                 Scope scope = Scope.open()) {
-            Tensor last = golden(arrays, "hidden.final_norm");
+            Tensor last = golden(arrays, "hidden.final_norm").to(model.device());
             TokenBatch others = other((int) last.size(1));
             DecoderSpec.Names names = model.spec().names();
-            Tensor embedded = golden(arrays, "hidden.embed");
+            Tensor embedded = golden(arrays, "hidden.embed").to(model.device());
             assertClose(
                     model.hidden(others, new Taps().onOutput(names.embedding(), x -> embedded)),
                     last);
             for (int i = 0; i < model.spec().layers().size(); i++) {
-                Tensor before = i == 0 ? embedded : golden(arrays, "hidden.layer" + (i - 1));
-                Tensor after = golden(arrays, "hidden.layer" + i);
+                Tensor before =
+                        i == 0
+                                ? embedded
+                                : golden(arrays, "hidden.layer" + (i - 1)).to(model.device());
+                Tensor after = golden(arrays, "hidden.layer" + i).to(model.device());
                 Taps in = new Taps().onInput(block(model, i), x -> before);
                 Taps out = new Taps().onOutput(block(model, i), x -> after);
                 assertClose(model.hidden(others, in), last);

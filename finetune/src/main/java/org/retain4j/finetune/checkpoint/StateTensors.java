@@ -43,14 +43,17 @@ public final class StateTensors {
         try (SafetensorsWriter writer = SafetensorsWriter.create(file, specs, metadata)) {
             for (Map.Entry<String, Tensor> entry : tensors.entrySet()) {
                 try (Scope scope = Scope.open()) {
-                    Tensor value = entry.getValue().detach().to(Device.CPU).contiguous();
+                    Tensor value = entry.getValue().detach().reshape(-1);
                     int width = value.dtype().bytes();
                     long elements = value.elements();
                     for (long done = 0; done < elements; ) {
                         int count = (int) Math.min(PART / width, elements - done);
                         ByteBuffer part =
                                 ByteBuffer.allocate(count * width).order(ByteOrder.LITTLE_ENDIAN);
-                        value.readBytes(done, part);
+                        // fetched part by part: a large state has no second copy on the CPU
+                        try (Scope fetching = Scope.open()) {
+                            value.narrow(0, done, count).to(Device.CPU).readBytes(0, part);
+                        }
                         writer.write(entry.getKey(), part.flip());
                         done += count;
                     }

@@ -79,7 +79,8 @@ class DarkReplayTest {
                         .value()
                         .addInPlace(
                                 Random.at(9, 0, parameter.name())
-                                        .normal(0.02f, parameter.value().shape()),
+                                        .normal(0.02f, parameter.value().shape())
+                                        .to(parameter.value().device()),
                                 1);
             }
         }

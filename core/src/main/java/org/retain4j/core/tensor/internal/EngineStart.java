@@ -7,11 +7,13 @@ import ai.djl.pytorch.engine.PtNDManager;
 import ai.djl.pytorch.engine.PtSymbolBlock;
 import ai.djl.pytorch.jni.JniUtils;
 import ai.djl.pytorch.jni.LibUtils;
-import ai.djl.util.Platform;
 import java.io.ByteArrayInputStream;
 import java.nio.file.Path;
-import java.util.Locale;
-import org.jspecify.annotations.Nullable;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import org.retain4j.core.natives.Libtorch;
+import org.retain4j.core.natives.Natives;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -24,18 +26,17 @@ import org.slf4j.LoggerFactory;
 public final class EngineStart {
 
     /** The DJL version that the native declarations in {@link Native} belong to. */
-    public static final String DJL_VERSION = "0.36.0";
-
-    /** The libtorch versions that this DJL version's JNI library can be loaded with. */
-    public static final String LIBTORCH_SERIES = "2.7.";
+    public static final String DJL_VERSION = Natives.DJL_VERSION;
 
     private static final Logger LOG = LoggerFactory.getLogger(EngineStart.class);
+    private static volatile boolean cudaWanted;
     private static final ThreadLocal<Boolean> THREAD_READY = new ThreadLocal<>();
 
     private EngineStart() {}
 
     private static final class Holder {
         // stays referenced: when the block is collected, every call fails
+        static final Libtorch LIBTORCH = prepare();
         static final PtSymbolBlock KERNELS = load();
         static final long HANDLE = KERNELS.getHandle();
     }
@@ -69,11 +70,14 @@ public final class EngineStart {
         }
     }
 
-    private static PtSymbolBlock load() {
+    private static Libtorch prepare() {
         setIfAbsent("ai.djl.offline", "true");
         setIfAbsent("OPT_OUT_TRACKING", "true");
         setIfAbsent("ai.djl.pytorch.graph_optimizer", "false");
-        checkVersion();
+        return choose();
+    }
+
+    private static PtSymbolBlock load() {
         try {
             NDManager manager = Engine.getEngine("PyTorch").newBaseManager(Device.cpu());
             // not through a DJL Model, which leaves a folder in the temporary directory
@@ -91,77 +95,66 @@ public final class EngineStart {
         }
     }
 
-    /**
-     * Refuses a libtorch of another series: it would load, and compute with wrong struct layouts.
-     */
-    private static void checkVersion() {
-        String override = environment("PYTORCH_LIBRARY_PATH");
-        if (override != null) {
-            String version = LibtorchVersion.of(Path.of(override));
-            if (version == null) {
-                throw new IllegalStateException(
-                        "cannot tell the libtorch version of PYTORCH_LIBRARY_PATH="
-                                + override
-                                + "; expected a folder with libtorch "
-                                + LIBTORCH_SERIES
-                                + "x");
-            }
-            requireSeries(version, "PYTORCH_LIBRARY_PATH=" + override);
-            return;
-        }
-        Platform platform = Platform.detectPlatform("pytorch");
-        if (platform.isPlaceholder()) {
-            throw new IllegalStateException("no libtorch on the class path; " + advice());
-        }
-        requireSeries(platform.getVersion(), "the class path");
+    /** Says that a GPU shall be used, which decides among several libtorch; before the start. */
+    public static void wantCuda() {
+        cudaWanted = true;
     }
 
-    static void requireSeries(String version, String where) {
-        if (!version.startsWith(LIBTORCH_SERIES)) {
-            throw new IllegalStateException(
-                    "libtorch "
-                            + version
-                            + " from "
-                            + where
-                            + " does not belong to DJL "
-                            + DJL_VERSION
-                            + ", which was built for "
-                            + LIBTORCH_SERIES
-                            + "x and would compute wrong results with it; "
-                            + advice());
+    /** Returns the libtorch of this process; starts it if needed. */
+    public static Libtorch libtorch() {
+        kernels();
+        return Holder.LIBTORCH;
+    }
+
+    /**
+     * Tells DJL which libtorch to load, and loads what that does not find by itself.
+     *
+     * @throws IllegalStateException if there is none that fits
+     */
+    private static Libtorch choose() {
+        Libtorch chosen = Natives.choose(cudaWanted);
+        Path folder = chosen.folder();
+        if (folder != null) {
+            setIfAbsent("PYTORCH_LIBRARY_PATH", folder.toString());
+            setIfAbsent("PYTORCH_VERSION", chosen.release());
+            setIfAbsent("PYTORCH_FLAVOR", chosen.flavor());
+            setIfAbsent("PYTORCH_LIBRARY_EXCLUSION", Natives.excluded(folder));
+            loadAll(chosen.dependencies());
+        }
+        return chosen;
+    }
+
+    /** Loads libraries that need each other, in whatever order succeeds. */
+    private static void loadAll(List<Path> libraries) {
+        List<Path> waiting = new ArrayList<>(libraries);
+        boolean progress = true;
+        while (progress && !waiting.isEmpty()) {
+            progress = false;
+            for (Iterator<Path> all = waiting.iterator(); all.hasNext(); ) {
+                Path next = all.next();
+                try {
+                    System.load(next.toString());
+                    all.remove();
+                    progress = true;
+                } catch (UnsatisfiedLinkError e) {
+                    LOG.debug("{} waits: {}", next, e.getMessage());
+                }
+            }
+        }
+        if (!waiting.isEmpty()) {
+            LOG.debug("not loaded: {}", waiting);
         }
     }
 
     /** Returns in one sentence how to get a fitting libtorch. */
     public static String advice() {
-        return "add the runtime dependency ai.djl.pytorch:pytorch-native-cpu:2.7.1 with classifier "
-                + classifier()
-                + ", or set PYTORCH_LIBRARY_PATH to the lib folder of an installed PyTorch "
-                + LIBTORCH_SERIES
-                + "x together with PYTORCH_VERSION=2.7.1 and PYTORCH_FLAVOR=cpu or cu128";
-    }
-
-    private static String classifier() {
-        String os = System.getProperty("os.name", "").toLowerCase(Locale.ROOT);
-        String arch = System.getProperty("os.arch", "").equals("aarch64") ? "aarch64" : "x86_64";
-        if (os.contains("mac")) {
-            return "osx-" + arch;
-        }
-        return (os.contains("win") ? "win-" : "linux-") + arch;
+        return Natives.advice();
     }
 
     private static void setIfAbsent(String property, String value) {
         if (System.getProperty(property) == null) {
             System.setProperty(property, value);
         }
-    }
-
-    static @Nullable String environment(String name) {
-        String value = System.getenv(name);
-        if (value == null || value.isBlank()) {
-            value = System.getProperty(name);
-        }
-        return value == null || value.isBlank() ? null : value;
     }
 
     private static String rootMessage(Throwable t) {

@@ -16,7 +16,7 @@ import java.util.zip.ZipOutputStream;
  * parameters. The dialect is the one that PyTorch writes into {@code code/__torch__.py}: every
  * argument typed, operators called as {@code torch.NAME}.
  */
-final class KernelArchive {
+public final class KernelArchive {
 
     /** One resource file a theme, under {@code kernels/}. */
     static final List<String> THEMES =
@@ -43,7 +43,18 @@ final class KernelArchive {
               _is_full_backward_hook : Optional[bool]
             """;
 
+    /** Attention in one kernel, whose backward pass on CUDA adds in an order that changes. */
+    private static final String FUSED = "torch.scaled_dot_product_attention(";
+
     private KernelArchive() {}
+
+    /**
+     * Returns whether kernels are chosen that give the same bits every time on CUDA too: the system
+     * property {@code retain4j.deterministic}, read when the engine starts.
+     */
+    public static boolean deterministic() {
+        return Boolean.getBoolean("retain4j.deterministic");
+    }
 
     /** Returns the bytes of the archive with the methods of every theme. */
     static byte[] build() throws IOException {
@@ -70,6 +81,9 @@ final class KernelArchive {
                     line.startsWith("def ")
                             ? line.replaceFirst("\\(", "(self: __torch__.Kernels, ")
                             : line;
+            if (deterministic()) {
+                method = method.replace(FUSED, "(self).plain_attention(");
+            }
             out.append("  ").append(method).append('\n');
         }
     }

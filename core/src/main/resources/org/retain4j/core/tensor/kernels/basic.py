@@ -204,3 +204,13 @@ def mul_scalar_(x: Tensor, y: float) -> Tensor:
 
 def all_finite(x: Tensor) -> Tensor:
     return torch.all(torch.isfinite(x))
+
+
+def pinned(count: int, dtype: int) -> Tensor:
+    # memory that a GPU reads by itself
+    return torch.empty([count], dtype=(self).element_type(dtype, ), device=torch.device("cpu"), pin_memory=True)
+
+
+def copy_part_(x: Tensor, start: int, y: Tensor, count: int) -> Tensor:
+    # a view and never a copy of x, which must be written
+    return torch.copy_(torch.narrow(torch.view(torch.detach(x), [-1]), 0, start, count), torch.narrow(y, 0, 0, count))

@@ -310,3 +310,9 @@ def soft_cap(logits: Tensor, cap: float) -> Tensor:
     else:
         y = logits
     return y
+
+
+def plain_attention(q: Tensor, k: Tensor, v: Tensor, mask: Optional[Tensor], p: float, causal: bool, scale: Optional[float], enable_gqa: bool) -> Tensor:
+    # the whole score matrix, as the deterministic mode wants it
+    y, w = torch._scaled_dot_product_attention_math(q, k, v, mask, p, causal, None, scale=scale, enable_gqa=enable_gqa)
+    return y

@@ -113,7 +113,7 @@ def weighted_sum(parts: List[Tensor], weights: List[float], election: int) -> Te
     shape = annotate(List[int], [torch.len(weights)])
     for i in range(torch.sub(torch.dim(x), 1)):
         _1 = torch.append(shape, 1)
-    w = torch.reshape(torch.tensor(weights, dtype=6), shape)
+    w = torch.reshape(torch.tensor(weights, dtype=6, device=ops.prim.device(x)), shape)
     if torch.eq(election, 0):
         y = torch.sum(torch.mul(x, w), [0])
     else:

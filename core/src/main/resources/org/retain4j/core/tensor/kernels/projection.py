@@ -62,7 +62,7 @@ def principal_directions(moment: Tensor, known: List[Tensor], share: float) -> T
     held = torch.zeros([], dtype=7)
     if torch.gt(torch.len(known), 0):
         b = torch.to(known[0], 7)
-        outside = torch.sub(torch.eye(torch.size(moment, 0), dtype=7), torch.matmul(b, torch.t(b)))
+        outside = torch.sub(torch.eye(torch.size(moment, 0), dtype=7, device=ops.prim.device(moment)), torch.matmul(b, torch.t(b)))
         held = torch.trace(torch.matmul(torch.t(b), torch.matmul(moment, b)))
         rest = torch.matmul(outside, torch.matmul(moment, outside))
     values, vectors = torch.linalg_eigh(rest)

@@ -1,4 +1,4 @@
-package org.retain4j.core.tensor.internal;
+package org.retain4j.core.natives;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +13,11 @@ final class LibtorchVersion {
 
     private static final Pattern PYTHON_PACKAGE =
             Pattern.compile("__version__\\s*(?::[^=]*)?=\\s*['\"]([^'\"]+)['\"]");
+    private static final Pattern CUDA =
+            Pattern.compile("(?m)^cuda\\s*(?::[^=]*)?=\\s*['\"](\\d+\\.\\d+)['\"]");
+    private static final Pattern COMMIT =
+            Pattern.compile("(?m)^git_version\\s*(?::[^=]*)?=\\s*['\"]([0-9a-f]{7,64})['\"]");
+    private static final Pattern TAG = Pattern.compile("\\+cu(\\d{2,3}?)(\\d)$");
     private static final long LIMIT = 1 << 16;
 
     private LibtorchVersion() {}
@@ -43,6 +48,32 @@ final class LibtorchVersion {
         // DJL's own cache names its folders VERSION-FLAVOR-CLASSIFIER
         String name = String.valueOf(folder.getFileName());
         return name.matches("\\d+\\.\\d+\\.\\d+-.*") ? name.substring(0, name.indexOf('-')) : null;
+    }
+
+    /** Returns the CUDA version that the libtorch in a folder was built for, empty if unknown. */
+    static String cuda(Path folder) {
+        String told = find(folder, "version.py", CUDA);
+        if (!told.isEmpty()) {
+            return told;
+        }
+        String version = of(folder);
+        Matcher tag = TAG.matcher(version == null ? "" : version);
+        return tag.find() ? tag.group(1) + "." + tag.group(2) : "";
+    }
+
+    /** Returns the commit that the libtorch in a folder was made from, empty if unknown. */
+    static String commit(Path folder) {
+        String python = find(folder, "version.py", COMMIT);
+        return python.isEmpty()
+                ? find(folder, "build-hash", Pattern.compile("(\\w{7,64})"))
+                : python;
+    }
+
+    private static String find(Path folder, String file, Pattern pattern) {
+        Path parent = folder.toAbsolutePath().getParent();
+        String text = parent == null ? null : read(parent.resolve(file));
+        Matcher matcher = pattern.matcher(text == null ? "" : text);
+        return matcher.find() ? matcher.group(1) : "";
     }
 
     private static @Nullable String read(Path file) {
