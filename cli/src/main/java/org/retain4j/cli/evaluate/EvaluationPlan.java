@@ -13,6 +13,7 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.usage.DidYouMean;
 import org.retain4j.cli.usage.UsageException;
+import org.retain4j.core.hub.Hub;
 import org.retain4j.evaluation.tasks.CodeRunner;
 import org.retain4j.evaluation.tasks.Task;
 import org.retain4j.evaluation.tasks.TaskData;
@@ -56,6 +57,16 @@ public record EvaluationPlan(List<Step> steps) {
      */
     public static EvaluationPlan of(
             List<String> tasks, List<String> data, Optional<CodeRunner> runner) throws IOException {
+        return of(tasks, data, runner, new CachedDatasets(Hub.fromEnvironment().cache()));
+    }
+
+    /** As {@link #of(List, List, Optional)}, with the cache that has data of published tasks. */
+    static EvaluationPlan of(
+            List<String> tasks,
+            List<String> data,
+            Optional<CodeRunner> runner,
+            CachedDatasets cached)
+            throws IOException {
         Map<String, Path> named = new LinkedHashMap<>();
         List<Path> folders = new ArrayList<>();
         for (String entry : data) {
@@ -76,7 +87,7 @@ public record EvaluationPlan(List<Step> steps) {
         List<Step> steps = new ArrayList<>();
         Set<String> used = new LinkedHashSet<>();
         for (String name : tasks) {
-            Step step = step(name.strip(), named, folders, runner);
+            Step step = step(name.strip(), named, folders, runner, cached);
             if (!used.add(step.task().name())) {
                 throw new UsageException(
                         "--tasks names " + step.task().name() + " twice, give it once");
@@ -108,7 +119,11 @@ public record EvaluationPlan(List<Step> steps) {
     }
 
     private static Step step(
-            String name, Map<String, Path> named, List<Path> folders, Optional<CodeRunner> runner)
+            String name,
+            Map<String, Path> named,
+            List<Path> folders,
+            Optional<CodeRunner> runner,
+            CachedDatasets cached)
             throws IOException {
         TaskFile file = name.matches("(?i).*\\.ya?ml") ? TaskFile.read(Path.of(name)) : null;
         Task task = file == null ? published(name, runner) : file.task();
@@ -120,10 +135,23 @@ public record EvaluationPlan(List<Step> steps) {
         place = place.or(() -> own == null ? Optional.empty() : own.data());
         Optional<Path> shots = Optional.ofNullable(named.get(task.name() + SHOTS));
         shots = shots.or(() -> own == null ? Optional.empty() : own.shots());
+        if (place.isEmpty() && own == null) {
+            Optional<CachedDatasets.Found> found = cached.find(task);
+            if (found.isPresent()) {
+                CachedDatasets.Found there = found.get();
+                return new Step(task, there.rows(), shots.or(there::shots));
+            }
+        }
         if (place.isEmpty()) {
             throw new UsageException(
-                    "there is no data for %s, give --data %s=FILE.jsonl"
-                            .formatted(task.name(), task.name()));
+                    "there is no data for %s%s, give --data %s=FILE.jsonl"
+                            .formatted(
+                                    task.name(),
+                                    own == null && cached.isParquet(task)
+                                            ? " but Parquet in the hub's cache, which cannot be"
+                                                    + " read; convert it to JSON lines"
+                                            : "",
+                                    task.name()));
         }
         return new Step(task, place.get(), shots);
     }

@@ -40,11 +40,12 @@ final class RecipeReport {
             RunScores base,
             Map<String, List<RunScores>> runs,
             Map<String, Map<String, JsonNode>> chosen,
+            Map<String, RecipeResult.Cost> costs,
             TrainingOverlap overlap,
             Folders folders)
             throws IOException {
         List<EvaluatedMethod> methods = new ArrayList<>();
-        methods.add(new EvaluatedMethod(BASE_TITLE, List.of(run(base)), Map.of()));
+        methods.add(new EvaluatedMethod(BASE_TITLE, List.of(run(base, 0)), Map.of()));
         List<AnsweredItem> before = SampleLog.read(recipe.folder().resolve(Recipe.BASE)).answers();
         List<AnswerChange> changes = new ArrayList<>();
         Set<String> titles = new HashSet<>(Set.of(BASE_TITLE));
@@ -55,10 +56,12 @@ final class RecipeReport {
                             ? method.title()
                             : method.title() + " (" + method.name() + ")";
             List<RunScores> own = Objects.requireNonNull(runs.get(method.name()));
+            RecipeResult.Cost cost = costs.get(method.name());
+            long extra = cost == null ? 0 : cost.extraTokens();
             methods.add(
                     new EvaluatedMethod(
                             title,
-                            own.stream().map(RecipeReport::run).toList(),
+                            own.stream().map(run -> run(run, extra)).toList(),
                             options(method, chosen.getOrDefault(method.name(), Map.of()))));
             changes.addAll(
                     AnsweredItem.lost(
@@ -97,14 +100,14 @@ final class RecipeReport {
         return options;
     }
 
-    private static EvaluatedRun run(RunScores run) {
+    private static EvaluatedRun run(RunScores run, long extraTokens) {
         return new EvaluatedRun(
                 run.seed(),
                 run.tasks().stream().map(RecipeReport::scores).toList(),
                 new RunCost(
                         run.seconds(),
                         run.newTokens(),
-                        run.replayedTokens(),
+                        run.replayedTokens() + extraTokens,
                         run.peakBytes(),
                         run.evaluationSeconds()));
     }

@@ -136,7 +136,7 @@ public final class RecipeRun {
             }
         }
         EvaluationReport.write(
-                RecipeReport.summary(recipe, base, scores, chosen, overlap, this::folder),
+                RecipeReport.summary(recipe, base, scores, chosen, costs, overlap, this::folder),
                 recipe.folder().resolve(REPORT));
         return RecipeResult.of(recipe, base, scores, trials, chosen, costs, overlap);
     }

@@ -176,12 +176,12 @@ public final class Task {
     }
 
     /** Returns the splits that are evaluated, the first that is there being taken. */
-    List<String> evaluatedSplits() {
+    public List<String> evaluatedSplits() {
         return evaluated;
     }
 
     /** Returns the splits that examples come from, the first that is there being taken. */
-    List<String> shotSplits() {
+    public List<String> shotSplits() {
         return shots;
     }
 
