@@ -89,7 +89,9 @@ public record CachedDatasets(Path cache) {
         }
     }
 
-    /** Returns the file of the first split that is there, named as it, such as lambada_test.jsonl. */
+    /**
+     * Returns the file of the first split that is there, named as it, such as lambada_test.jsonl.
+     */
     private static Optional<Path> split(List<Path> files, List<String> names) {
         for (String name : names) {
             Pattern named = Pattern.compile("(?i)(.*[._-])?" + name + "([._-].*)?" + FORMS);
