@@ -214,6 +214,7 @@ class RecipeCommandTest {
         assertThat(methods.get(4).get("line").asText()).isEqualTo("LoRA, r 4");
         assertThat(methods.get(4).at("/swept/lora.r").asInt()).isEqualTo(4);
         assertThat(value(methods, 3)).isNotEqualTo(value(methods, 4));
+        assertThat(value(methods, 2)).as("rank 2").isNotEqualTo(value(methods, 4));
         assertThat(Files.readString(out.resolve("curves.svg"))).startsWith("<svg");
     }
 

@@ -57,7 +57,8 @@ final class Sweep {
             StringBuilder id = new StringBuilder(name);
             StringBuilder line = new StringBuilder(title);
             StringBuilder whole = new StringBuilder(title);
-            ObjectNode keys = Recipe.merged(shared, section.set);
+            // the sections of the merged keys are those of the recipe itself
+            ObjectNode keys = Recipe.merged(shared, section.set).deepCopy();
             for (Map.Entry<String, JsonNode> entry : one.entrySet()) {
                 String key = entry.getKey();
                 String text = text(entry.getValue());

@@ -144,9 +144,12 @@ public record SweepPlot(Axis learned, Axis retained, Point base, List<Line> line
     }
 
     private void annotate(XYChart chart, Point point, double above) {
+        if (point.label().isBlank()) {
+            return;
+        }
         chart.addAnnotation(
                 new AnnotationText(
-                        point.label(),
+                        SvgChart.label(point.label()),
                         learned.place(point.learned()),
                         retained.place(point.retained()) + above,
                         false));

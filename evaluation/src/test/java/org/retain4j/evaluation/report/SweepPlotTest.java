@@ -23,7 +23,8 @@ class SweepPlotTest {
                                         new SweepPlot.Point("1e-4", 3, 0.4),
                                         new SweepPlot.Point("1e-3", Double.NaN, 0.1),
                                         new SweepPlot.Point("1e-2", 2, 0.2))),
-                        new SweepPlot.Line("none", List.of())));
+                        new SweepPlot.Line("none", List.of()),
+                        new SweepPlot.Line("one", List.of(new SweepPlot.Point("", 3, 0.3)))));
     }
 
     @Test
