@@ -6,6 +6,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.OffsetDateTime;
 import java.time.ZoneId;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ import org.retain4j.cli.train.FinetuneRun;
 import org.retain4j.cli.usage.UsageException;
 import org.retain4j.core.io.AtomicFile;
 import org.retain4j.core.model.Pretrained;
+import org.retain4j.evaluation.report.SequenceReport;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ExitCode;
 import picocli.CommandLine.Model.CommandSpec;
@@ -149,7 +151,12 @@ final class FinetuneCommand implements Callable<Integer> {
         }
         Path results = sequence.folder().resolve("results.json");
         AtomicFile.write(results, RunFolder.JSON.writeValueAsString(result) + "\n");
-        console.result(result.table() + "\nwrote " + results + "\n");
+        Path report = sequence.folder().resolve("report.html");
+        SequenceReport.write(
+                result.content(
+                        Versions.retain4j(), started.truncatedTo(ChronoUnit.SECONDS).toString()),
+                report);
+        console.result(result.table() + "\nwrote " + results + " and " + report + "\n");
         return ExitCode.OK;
     }
 

@@ -24,6 +24,13 @@ class FinetuneMethodsTest {
 
     private static final ObjectMapper JSON = new ObjectMapper();
 
+    private static final String ALL =
+            "regularization.ewc={data: OLD, sequences: 2} ; regularization.l2_sp={lambda: 0.1}"
+                    + " ; regularization.kl_to_base={beta: 0.2}"
+                    + " ; regularization.agem={data: OLD, rows: 1}"
+                    + " ; regularization.sam={rho: 0.05} ; regularization.mofo=0.5"
+                    + " ; replay={data: OLD, dark: {rows: 1, examples: 3, k: 8}}";
+
     @TempDir Path folder;
     private Path old;
     private Path yaml;
@@ -84,6 +91,7 @@ class FinetuneMethodsTest {
                 "regularization.kl_to_base={direction: k3}",
                 "regularization.agem={data: OLD, rows: 2}",
                 "regularization.gpm={data: OLD, rows: 2, share: 0.5}",
+                "regularization.gem={data: [OLD, OLD], rows: 1, margin: 0.1}",
                 "regularization.sam={rho: 0.1, adaptive: true}",
                 "regularization.mofo=0.2",
                 "regularization.half_fine_tuning=2",
@@ -108,24 +116,24 @@ class FinetuneMethodsTest {
 
     /** Everything that makes sense together goes on to the same bytes. */
     @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void allTogetherResumesToTheSameBytes(boolean adapter) throws IOException {
-        List<String> changes =
-                new ArrayList<>(
-                        List.of(
-                                "regularization.ewc={data: OLD, sequences: 2}",
-                                "regularization.l2_sp={lambda: 0.1}",
-                                "regularization.kl_to_base={beta: 0.2}",
-                                "regularization.agem={data: OLD, rows: 1}",
-                                "regularization.sam={rho: 0.05}",
-                                "regularization.mofo=0.5",
-                                "replay={data: OLD, dark: {rows: 1, examples: 3, k: 8}}"));
-        changes.addAll(
-                adapter
-                        ? List.of("lora={r: 2, lora_dropout: 0.1}")
-                        : List.of(
-                                "regularization.gpm={data: OLD, rows: 2, share: 0.5}",
-                                "regularization.lisa={layers: 2, round_steps: 3}"));
+    @ValueSource(
+            strings = {
+                ALL
+                        + " ; regularization.gpm={data: OLD, rows: 2, share: 0.5}"
+                        + " ; regularization.lisa={layers: 2, round_steps: 3}",
+                ALL + " ; lora={r: 2, lora_dropout: 0.1}",
+                "regularization.continual={method: rwalk, lambda: 2}"
+                        + " ; regularization.gem={data: [OLD, OLD], rows: 1}"
+                        + " ; regularization.half_fine_tuning=3 ; ema_decay=0.9"
+                        + " ; replay={data: OLD, added: {rows: 1}}",
+                "lora={r: 2} ; regularization.ogd={data: OLD, rows: 3}"
+                        + " ; regularization.agem={data: OLD, rows: 1}"
+                        + " ; regularization.l2_sp={lambda: 0.1}"
+                        + " ; replay={self_generated: {samples: 4, length: 32}, ratio: 0.5,"
+                        + " course: rising}"
+            })
+    void allTogetherResumesToTheSameBytes(String together) throws IOException {
+        List<String> changes = List.of(together.split(" ; "));
         Invocation run = finetune(changes);
         assertThat(run.exit()).as(run.err()).isZero();
         Path out = folder.resolve("out");
@@ -156,6 +164,10 @@ class FinetuneMethodsTest {
             value = {
                 "regularization.agem={} | agem needs data",
                 "regularization.gpm={data: OLD, share: 2} | gpm.share in (0, 1]",
+                "regularization.gem={} | gem needs data",
+                "regularization.ogd={data: OLD, directions: 0} | ogd needs a row",
+                "regularization.continual={xi: 0, method: si} | xi must be positive",
+                "regularization.continual={from: none.safetensors} | does not exist",
                 "regularization.sam={rho: 0} | rho must be positive",
                 "regularization.mofo=2 | must be in (0, 1]",
                 "regularization.lisa={layers: 0} | LISA needs a block",
@@ -180,6 +192,11 @@ class FinetuneMethodsTest {
                 "lora={r: 2} ; regularization.lisa={layers: 1} | with lora, lisa",
                 "lora={r: 2} ; regularization.l2_sp={exclude: [a]} | exclude nothing",
                 "regularization.lisa={layers: 1} ; regularization.half_fine_tuning=1 | give one of",
+                "lora={r: 2} ; regularization.continual={method: si} | A and B have no meaning",
+                "regularization.agem={data: OLD} ; regularization.gem={data: OLD} | agem and gem",
+                "regularization.gpm={data: OLD} ; regularization.ogd={data: OLD} | gpm and ogd",
+                "regularization.sam={} ; regularization.continual={method: rwalk} | with sam",
+                "replay={data: OLD, self_generated: {}} | has 2 of them",
                 "optim=sgd ; regularization.mofo=0.1 | set optim: adamw"
             })
     void whatDoesNotGoTogetherIsRefused(String changes, String message) {

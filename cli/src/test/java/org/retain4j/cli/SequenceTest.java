@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.retain4j.core.io.Folders;
 import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
@@ -128,6 +129,101 @@ class SequenceTest {
         assertThat(changed.err()).contains("other settings");
     }
 
+    /** An interruption inside a task, and one between tasks, change no bit. */
+    @Test
+    void anInterruptedSequenceGoesOnToTheSameBits() throws IOException {
+        String[] changes = {
+            "run.save_steps=2",
+            "replay={added: {rows: 1}}",
+            "buffer={policy: reservoir, capacity: 6}",
+            "regularization={continual: {method: si, lambda: 5}}"
+        };
+        Invocation run = finetune(changes);
+        assertThat(run.exit()).as(run.err()).isZero();
+        Path out = folder.resolve("out");
+        String results = Files.readString(out.resolve("results.json"));
+        byte[] last = Files.readAllBytes(out.resolve("task2/run/model/model.safetensors"));
+        byte[] penalty = Files.readAllBytes(out.resolve("task2/run/continual.safetensors"));
+        assertThat(Files.readString(out.resolve("report.html")))
+                .contains("<svg", "In numbers", "base model");
+
+        Folders.delete(out.resolve("task2"));
+        for (String gone : List.of("run/model", "run/checkpoint-4", "run/checkpoint-6")) {
+            Folders.delete(out.resolve("task1").resolve(gone));
+        }
+        for (String gone : List.of("result.json", "run/report.html", "run/continual.safetensors")) {
+            Files.delete(out.resolve("task1").resolve(gone));
+        }
+        Files.delete(out.resolve("results.json"));
+
+        Invocation again = finetune(changes);
+
+        assertThat(again.exit()).as(again.err()).isZero();
+        assertThat(Files.readString(out.resolve("results.json"))).isEqualTo(results);
+        assertThat(Files.readAllBytes(out.resolve("task2/run/model/model.safetensors")))
+                .isEqualTo(last);
+        assertThat(Files.readAllBytes(out.resolve("task2/run/continual.safetensors")))
+                .isEqualTo(penalty);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "buffer={policy: herding, capacity: 4} ; regularization={gem: {rows: 1},"
+                        + " continual: {method: separate_ewc, sequences: 2}} ; joint=true",
+                "buffer={policy: token_balanced, capacity: 300} ; replay={dark: {rows: 1,"
+                        + " examples: 2, k: 4}} ; regularization={agem: {rows: 1},"
+                        + " continual: {method: rwalk}}"
+            })
+    void methodsOfLaterTasks(String changes) throws IOException {
+        List<String> all = new ArrayList<>(List.of(changes.split(" ; ")));
+        all.add("run.max_steps=2");
+        Invocation run = finetune(all.toArray(String[]::new));
+        assertThat(run.exit()).as(run.err()).isZero();
+        String metrics = Files.readString(folder.resolve("out/task2/run/metrics.jsonl"));
+        JsonNode last = JSON.readTree(metrics.lines().reduce((a, b) -> b).orElseThrow());
+        assertThat(last.get("penalty").asDouble()).isPositive();
+        if (changes.contains("herding")) {
+            // four rows for two tasks
+            Path own = folder.resolve("out/task1");
+            assertThat(Files.readAllLines(own.resolve("buffer-0.jsonl"))).hasSize(2);
+            assertThat(Files.readAllLines(own.resolve("buffer-1.jsonl"))).hasSize(2);
+        }
+        JsonNode intransigence = results().get("intransigence");
+        assertThat(intransigence.isNumber()).isEqualTo(changes.contains("joint"));
+    }
+
+    /** The model writes its own examples of earlier tasks from their start tokens. */
+    @Test
+    void lamolPreparesItsRows() throws IOException {
+        for (int t = 0; t < 3; t++) {
+            Files.writeString(
+                    folder.resolve("t" + t + ".txt"),
+                    "{\"prompt\": \"What is %d?\", \"completion\": \"A number.\"}\n"
+                            .formatted(t)
+                            .repeat(8));
+            Files.move(folder.resolve("t" + t + ".txt"), folder.resolve("p" + t + ".jsonl"));
+        }
+        List<String> changes = new ArrayList<>();
+        for (int t = 0; t < 3; t++) {
+            changes.add(
+                    "tasks.task%d.set.train=%s".formatted(t, folder.resolve("p" + t + ".jsonl")));
+        }
+        changes.add("lamol={gamma: 0.5, lambda: 0.3, max_tokens: 20}");
+        changes.add("run.learning_rate=1e-2");
+        Invocation run = finetune(changes.toArray(String[]::new));
+        assertThat(run.exit()).as(run.err()).isZero();
+        assertThat(run.err()).contains("of 4 examples of task0", "of 2 examples of task1");
+        List<String> rows = Files.readAllLines(folder.resolve("out/task1/lamol.jsonl"));
+        assertThat(rows).hasSizeGreaterThanOrEqualTo(8);
+        try (var model = Pretrained.load(folder.resolve("out/task1/run/model"))) {
+            JsonNode ids = JSON.readTree(rows.get(0)).get("input_ids");
+            int start = ids.get(0).asInt() == 1 ? 1 : 0;
+            assertThat(model.tokenizer().idToToken(ids.get(start).asInt())).isEqualTo("__task1__");
+            assertThat(model.tokenizer().tokenToId("__ans__")).isPresent();
+        }
+    }
+
     @Test
     void importanceAndOldRowsGoAlong() throws IOException {
         assertThat(finetune().exit()).isZero();
@@ -209,6 +305,17 @@ class SequenceTest {
                 "tasks.task1.test=no_such_task | no_such_task",
                 "tasks.task1.test.tusk=x | tusk",
                 "replay_ratio=1 | replay_ratio must be in [0, 1)",
+                "buffer={policy: reservoir} | nothing reads the buffer",
+                "buffer={policy: herd} | did you mean",
+                "replay={ratio: 2} | replay ratio",
+                "replay={added: {}, dark: {}} | give one of them",
+                "lamol={gamma: -1} | lamol needs gamma",
+                "lamol={lambda: 1} ; replay_ratio=0.1 | lets the model write",
+                "lamol={} ; run.lora={r: 2} | train the weights",
+                "regularization={continual: {method: si, mode: loss}} | cannot have the mode loss",
+                "regularization={gem: {margin: -1}} | a margin from 0 on",
+                "regularization={agem: {}, gem: {}} | give one of them",
+                "online_ewc={} ; regularization={ewc: {}} | the same weights twice",
                 "online_ewc={gamma: 2} | gamma in [0, 1]",
                 "tasks.task1.set.max_step=3 | did you mean max_steps",
                 "o_lora={} | needs lora",
@@ -216,8 +323,8 @@ class SequenceTest {
                 "run.regularization={osf: {effective_rank: 1}} | must be in (0, 1)",
                 "taks=1 | did you mean tasks"
             })
-    void mistakesAreToldBeforeAnythingRuns(String change, String message) {
-        Invocation run = finetune(change);
+    void mistakesAreToldBeforeAnythingRuns(String changes, String message) {
+        Invocation run = finetune(changes.split(" ; "));
         assertThat(run.exit()).as(run.err()).isEqualTo(2);
         assertThat(run.err()).contains(message);
         assertThat(folder.resolve("out")).doesNotExist();

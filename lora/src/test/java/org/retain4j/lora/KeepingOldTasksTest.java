@@ -5,9 +5,11 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.ObjectMapper;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -17,12 +19,15 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 import org.retain4j.core.io.SafetensorsFile;
 import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.model.ModelConfig;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.model.TokenBatch;
 import org.retain4j.core.nn.Linear;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.DType;
+import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Kernels;
+import org.retain4j.core.tensor.Precision;
 import org.retain4j.core.tensor.Random;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
@@ -278,6 +283,60 @@ class KeepingOldTasksTest {
                     .hasMessageContaining("no importance");
             assertThatThrownBy(() -> MergedAnchor.l2(lora, "default", -1))
                     .hasMessageContaining("lambda");
+        }
+    }
+
+    /** The numbers of golden/penalties for one weight of a micro model, in float32. */
+    @Test
+    void anchorsOfTheMergedWeightAreThoseOfTheReference() throws IOException {
+        Path golden = Path.of("../regularization/src/test/resources/golden/penalties");
+        JsonNode expected =
+                new ObjectMapper()
+                        .readTree(golden.resolve("expected.json").toFile())
+                        .at("/l2sp/lora_product");
+        String weight = expected.get("weight").asText();
+        double scale = expected.get("scale").asDouble();
+        ModelConfig config = ModelConfig.read(golden.resolve("model/config.json"));
+        try (CausalLm model = CausalLm.random(config, 0, Device.CPU, Precision.F32);
+                Lora lora =
+                        Lora.attach(
+                                model,
+                                LoraConfig.rank(3)
+                                        .alpha(3 * scale)
+                                        .targets(List.of("layers.1.mlp.up_proj")));
+                SafetensorsFile product =
+                        SafetensorsFile.open(golden.resolve("lora_product_f64.safetensors"));
+                SafetensorsFile fisher =
+                        SafetensorsFile.open(
+                                golden.resolve("fisher_empirical_sum_f64.safetensors"));
+                Scope scope = Scope.open()) {
+            List<Parameter> trained = model.trainable();
+            assertThat(trained).hasSize(2);
+            int a = trained.get(0).name().contains("lora_A") ? 0 : 1;
+            trained.get(a).value().copyInPlace(Golden.read(product, "A").to(DType.FLOAT32));
+            trained.get(1 - a).value().copyInPlace(Golden.read(product, "B").to(DType.FLOAT32));
+            double lambda = expected.get("lambda").asDouble();
+            Tensor importance = Golden.read(fisher, weight).to(DType.FLOAT32);
+            for (String kind : List.of("l2sp", "ewc")) {
+                MergedAnchor anchor =
+                        kind.equals("ewc")
+                                ? MergedAnchor.ewc(
+                                        lora, "default", Map.of(weight, importance), lambda)
+                                : MergedAnchor.l2(lora, "default", lambda);
+                double value = expected.get(kind + "_value").asDouble();
+                assertThat(anchor.value()).isCloseTo(value, within(1e-5 * value));
+                List<Tensor> gradients =
+                        Kernels.callForList("list_zeros_like", Parameter.values(trained));
+                anchor.addGradient(trained, gradients);
+                for (String matrix : List.of("A", "B")) {
+                    double[] e = Golden.read(product, kind + "_grad_" + matrix).toDoubleArray();
+                    double[] own = gradients.get(matrix.equals("A") ? a : 1 - a).toDoubleArray();
+                    double largest = Arrays.stream(e).map(Math::abs).max().orElseThrow();
+                    for (int i = 0; i < e.length; i++) {
+                        assertThat(own[i]).isCloseTo(e[i], within(1e-5 * largest));
+                    }
+                }
+            }
         }
     }
 

@@ -13,6 +13,7 @@ import org.jspecify.annotations.Nullable;
 import org.retain4j.cli.recipe.RecipeConfig.TaskSection;
 import org.retain4j.lora.OLora;
 import org.retain4j.regularization.Ewc;
+import org.retain4j.replay.generation.Lamol;
 
 /** What a sequence says: the keys are the fields in snake case, the values here the defaults. */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -42,6 +43,21 @@ final class SequenceConfig {
 
     /** Share of rows of earlier tasks' data in each later task; 0 for none. */
     double replayRatio;
+
+    /** Keys of replay for each later task, in place of replay_ratio; its data is filled in. */
+    @Nullable ObjectNode replay;
+
+    /** Keys of regularization for each later task; data of earlier tasks is filled in. */
+    @Nullable ObjectNode regularization;
+
+    /** Which rows of earlier tasks are kept. Default: all. */
+    @Nullable BufferSection buffer;
+
+    /** Lets the model write examples of earlier tasks. */
+    @Nullable LamolSection lamol;
+
+    /** Whether one model learns all tasks at once too, for intransigence. */
+    boolean joint;
 
     /** Adapters of tasks keep away from those of earlier ones (O-LoRA); needs lora in run. */
     @Nullable OLoraSection oLora;
@@ -73,6 +89,49 @@ final class SequenceConfig {
         /** What measures the task. */
         @JsonProperty(required = true)
         @Nullable TaskSection test;
+    }
+
+    /** A bounded memory of rows of earlier tasks. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class BufferSection {
+        /** Which rows stay. */
+        Policy policy = Policy.TASK_BALANCED;
+
+        /** Most rows, or tokens with token_balanced. */
+        int capacity = 256;
+
+        /** Which rows stay in a full buffer. */
+        enum Policy {
+            RESERVOIR,
+            RING,
+            TASK_BALANCED,
+            TOKEN_BALANCED,
+            HERDING
+        }
+    }
+
+    /** Settings of {@link org.retain4j.replay.generation.Lamol}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class LamolSection {
+        /** Examples to write, as a share of the rows of the new task. */
+        double gamma = Lamol.DEFAULT_GAMMA;
+
+        /** Weight of the loss of examples as texts, 0 or more. */
+        double lambda = Lamol.DEFAULT_LAMBDA;
+
+        /** Whether every task has a start token of its own. */
+        boolean taskTokens = true;
+
+        /** Tokens that are drawn from. */
+        int topK = 20;
+
+        /** Most tokens of an example; longer ones are dropped. */
+        int maxTokens = 256;
+
+        /** Examples that are written at once. */
+        int batchSize = 32;
     }
 
     /** Settings of {@link org.retain4j.regularization.OnlineEwc}. */

@@ -22,6 +22,7 @@ import org.retain4j.core.io.ByteSize;
 import org.retain4j.core.io.Folders;
 import org.retain4j.core.io.Sha256;
 import org.retain4j.core.model.CausalLm;
+import org.retain4j.core.nn.Parameter;
 import org.retain4j.evaluation.report.SampleChange;
 import org.retain4j.evaluation.report.TrainingReport;
 import org.retain4j.evaluation.report.TrainingSummary;
@@ -173,7 +174,15 @@ public final class FineTuning {
             List<String> notes;
             try (Methods methods =
                     Methods.attach(
-                            config, encoding, model, lora, trainer, monitor, rows(), display)) {
+                            config,
+                            encoding,
+                            model,
+                            lora,
+                            trainer,
+                            monitor,
+                            trained(model),
+                            rows(),
+                            display)) {
                 notes = methods.notes();
                 result = checkpoint == null ? trainer.run() : trainer.resume(checkpoint);
                 measured = new LinkedHashMap<>(result.evaluation());
@@ -182,6 +191,7 @@ public final class FineTuning {
                         measured.putAll(evaluation.evaluate(model, result.steps()));
                     }
                 }
+                methods.leave(model, trained(model), data.source(), config.seed, folder);
             }
             List<String> after = samples.answers(model);
             List<SampleChange> changes = new ArrayList<>();
@@ -211,6 +221,11 @@ public final class FineTuning {
             }
             return results;
         }
+    }
+
+    private List<Parameter> trained(CausalLm model) {
+        Set<String> names = Set.copyOf(plan.trained());
+        return model.trainable().stream().filter(one -> names.contains(one.name())).toList();
     }
 
     private long rows() {

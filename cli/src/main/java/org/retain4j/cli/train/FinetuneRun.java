@@ -20,6 +20,10 @@ import org.retain4j.core.model.CausalLm;
 import org.retain4j.core.model.Pretrained;
 import org.retain4j.core.tensor.Device;
 import org.retain4j.core.tensor.Precision;
+import org.retain4j.finetune.TrainRow;
+import org.retain4j.finetune.data.Example;
+import org.retain4j.finetune.data.ExampleReader;
+import org.retain4j.finetune.data.Problem;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.Importance;
 
@@ -92,6 +96,39 @@ public final class FinetuneRun {
     /** Returns the folder of the run. */
     public Path folder() {
         return folder;
+    }
+
+    /** Returns the largest number of tokens of a row. */
+    public int maxLength() {
+        return config.maxLength;
+    }
+
+    /** Returns the seed of the run. */
+    public long seed() {
+        return config.seed;
+    }
+
+    /** Hears of examples as they were read. */
+    public interface Examples {
+        /** Takes the next one. */
+        void take(Example example);
+    }
+
+    /** Reads the examples of the training data, without encoding them. */
+    public void examples(Examples taker) throws IOException {
+        for (DataSpec spec : config.train) {
+            TrainingData.reader(config, "train", spec)
+                    .forEach(
+                            new ExampleReader.Visitor() {
+                                @Override
+                                public void example(Example example, Path file, long line) {
+                                    taker.take(example);
+                                }
+
+                                @Override
+                                public void problem(Problem problem) {}
+                            });
+        }
     }
 
     /** Returns all settings by key. */
@@ -230,6 +267,11 @@ public final class FinetuneRun {
             return new Fisher(Fisher.Labels.SAMPLED, sequences, config.seed)
                     .estimate(model, data.source())
                     .normalize(Importance.Normalization.MEAN_1);
+        }
+
+        /** Returns the rows of one time over the training data. */
+        public List<TrainRow> rows() {
+            return data.source().rows(0, Math.toIntExact(data.epochRows()));
         }
 
         /** Returns a hash of all files that the run reads besides the model. */

@@ -35,7 +35,9 @@ import org.retain4j.regularization.optimizer.Lisa;
 import org.retain4j.regularization.optimizer.MoFo;
 import org.retain4j.regularization.optimizer.Sam;
 import org.retain4j.regularization.projection.AGem;
+import org.retain4j.regularization.projection.Gem;
 import org.retain4j.regularization.projection.Gpm;
+import org.retain4j.regularization.projection.Ogd;
 import org.retain4j.regularization.weights.ModelSoup;
 import org.retain4j.replay.ExperienceReplay;
 import org.retain4j.replay.LossWeightReplay;
@@ -55,6 +57,7 @@ final class Methods implements AutoCloseable {
     private @Nullable CausalLm base;
     private @Nullable EmaWeights ema;
     private @Nullable OsfProjection osf;
+    private @Nullable ContinualPenalty continual;
 
     private Methods(@Nullable WiseFt average, @Nullable Double graft) {
         this.average = average;
@@ -71,7 +74,9 @@ final class Methods implements AutoCloseable {
         for (Map.Entry<String, Boolean> section :
                 Map.of(
                                 "agem", wanted.agem != null && wanted.agem.data.isEmpty(),
-                                "gpm", wanted.gpm != null && wanted.gpm.data.isEmpty())
+                                "gem", wanted.gem != null && wanted.gem.data.isEmpty(),
+                                "gpm", wanted.gpm != null && wanted.gpm.data.isEmpty(),
+                                "ogd", wanted.ogd != null && wanted.ogd.data.isEmpty())
                         .entrySet()) {
             if (section.getValue()) {
                 throw new UsageException(
@@ -99,6 +104,24 @@ final class Methods implements AutoCloseable {
                     && (wanted.gpm.rows < 1 || !(wanted.gpm.share > 0 && wanted.gpm.share <= 1))) {
                 throw new IllegalArgumentException(
                         "gpm.rows must be 1 or more and gpm.share in (0, 1]");
+            }
+            if (wanted.gem != null
+                    && (wanted.gem.rows < 1
+                            || !(wanted.gem.margin >= 0)
+                            || wanted.gem.data.size() > Gem.MOST_TASKS)) {
+                throw new IllegalArgumentException(
+                        "gem needs a row or more, a margin from 0 on and at most "
+                                + Gem.MOST_TASKS
+                                + " tasks");
+            }
+            if (wanted.ogd != null && (wanted.ogd.rows < 1 || wanted.ogd.directions < 1)) {
+                throw new IllegalArgumentException("ogd needs a row and a direction or more");
+            }
+            if (wanted.continual != null) {
+                ContinualPenalty.of(wanted.continual).close();
+                if (wanted.continual.sequences < 1) {
+                    throw new IllegalArgumentException("continual.sequences must be 1 or more");
+                }
             }
         } catch (IllegalArgumentException e) {
             throw new UsageException("regularization: " + e.getMessage());
@@ -156,6 +179,7 @@ final class Methods implements AutoCloseable {
     /**
      * Plugs the methods in; the model must have the weights of before training.
      *
+     * @param trained the parameters of the run, in the order of the model
      * @param rows rows of new data of the whole run
      * @throws UsageException if their data is missing
      */
@@ -166,6 +190,7 @@ final class Methods implements AutoCloseable {
             @Nullable Lora lora,
             Trainer trainer,
             RetentionMonitor monitor,
+            List<Parameter> trained,
             long rows,
             FineTuning.Display display)
             throws IOException {
@@ -175,7 +200,9 @@ final class Methods implements AutoCloseable {
                         wanted.wiseFt == null ? null : new WiseFt(wanted.wiseFt.alpha),
                         wanted.graft);
         try {
-            methods.attach(config, wanted, encoding, model, lora, trainer, monitor, rows, display);
+            methods.attach(
+                    config, wanted, encoding, model, lora, trainer, monitor, trained, rows,
+                    display);
             return methods;
         } catch (IOException | RuntimeException | Error e) {
             methods.close();
@@ -191,6 +218,7 @@ final class Methods implements AutoCloseable {
             @Nullable Lora lora,
             Trainer trainer,
             RetentionMonitor monitor,
+            List<Parameter> trained,
             long rows,
             FineTuning.Display display)
             throws IOException {
@@ -257,6 +285,29 @@ final class Methods implements AutoCloseable {
                             config, encoding, "regularization.gpm.data", wanted.gpm.data),
                     wanted.gpm.rows);
             trainer.project(gpm);
+        }
+        if (wanted.gem != null) {
+            trainer.project(
+                    new Gem(
+                            model,
+                            TrainingData.apart(
+                                    config, encoding, "regularization.gem.data", wanted.gem.data),
+                            wanted.gem.rows,
+                            wanted.gem.margin));
+        }
+        if (wanted.ogd != null) {
+            Ogd ogd = own(new Ogd(model, wanted.ogd.directions));
+            ogd.remember(
+                    trained,
+                    TrainingData.forMethod(
+                            config, encoding, "regularization.ogd.data", wanted.ogd.data),
+                    wanted.ogd.rows);
+            trainer.project(ogd);
+        }
+        if (wanted.continual != null) {
+            continual = own(ContinualPenalty.of(wanted.continual));
+            continual.load();
+            trainer.penalize(continual.penalty());
         }
         wrappers(config).forEach(trainer::wrap);
         if (config.replay != null && config.replay.lamol != null) {
@@ -392,6 +443,14 @@ final class Methods implements AutoCloseable {
             average.apply(model, base);
         }
         return ema != null || average != null || graft != null;
+    }
+
+    /** Ends the task for a penalty that goes on in another run, and writes what that needs. */
+    void leave(CausalLm model, List<Parameter> trained, BatchSource data, long seed, Path folder)
+            throws IOException {
+        if (continual != null) {
+            continual.end(model, trained, data, seed, folder.resolve(ContinualPenalty.FILE));
+        }
     }
 
     @Override

@@ -13,9 +13,12 @@ import org.retain4j.regularization.Ewc;
 import org.retain4j.regularization.Fisher;
 import org.retain4j.regularization.KlToBase;
 import org.retain4j.regularization.L2Sp;
+import org.retain4j.regularization.SynapticIntelligence;
 import org.retain4j.regularization.WiseFt;
 import org.retain4j.regularization.optimizer.Sam;
+import org.retain4j.regularization.projection.Gem;
 import org.retain4j.regularization.projection.Gpm;
+import org.retain4j.regularization.projection.Ogd;
 
 /** Methods that keep the model near its base; those that are named are on, several may be. */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -45,6 +48,19 @@ final class RegularizationSection {
 
     @JsonPropertyDescription("Keeps what layers do to the inputs of old data (GPM).")
     @Nullable GpmSection gpm;
+
+    @JsonPropertyDescription(
+            "Takes out of gradients what would raise the loss on any of several old tasks (GEM).")
+    @Nullable GemSection gem;
+
+    @JsonPropertyDescription(
+            "Leaves the directions in which the scores of old labels change (OGD); best with lora.")
+    @Nullable OgdSection ogd;
+
+    @JsonPropertyDescription(
+            "A penalty over several runs, one a task: each leaves continual.safetensors for the"
+                    + " next.")
+    @Nullable ContinualSection continual;
 
     @JsonPropertyDescription("Steps with the gradient at the worst point near by (SAM, ASAM).")
     @Nullable SamSection sam;
@@ -159,6 +175,68 @@ final class RegularizationSection {
 
         @JsonPropertyDescription("Share of the inputs' energy that is protected, in (0, 1].")
         double share = Gpm.DEFAULT_SHARE;
+    }
+
+    /** Settings of {@link Gem}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class GemSection {
+        @JsonPropertyDescription("Old data, an entry a task, as train; never retain.")
+        List<DataSpec> data = List.of();
+
+        @JsonPropertyDescription("Rows of each old task a step.")
+        int rows = 4;
+
+        @JsonPropertyDescription("Least weight of each old task once one is violated, 0 or more.")
+        double margin = Gem.DEFAULT_MARGIN;
+    }
+
+    /** Settings of {@link Ogd}. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class OgdSection {
+        @JsonPropertyDescription("Old data, as train; never retain.")
+        List<DataSpec> data = List.of();
+
+        @JsonPropertyDescription("Rows of old data, each a direction.")
+        int rows = 64;
+
+        @JsonPropertyDescription("Most directions; each is a copy of what is trained.")
+        int directions = Ogd.DEFAULT_DIRECTIONS;
+    }
+
+    /** Penalties that go on from run to run. */
+    enum ContinualMethod {
+        ONLINE_EWC,
+        SEPARATE_EWC,
+        SI,
+        RWALK
+    }
+
+    /** Settings of a penalty that goes on from run to run. */
+    @JsonNaming(SnakeCaseStrategy.class)
+    @JsonAutoDetect(fieldVisibility = Visibility.ANY)
+    static final class ContinualSection {
+        @JsonPropertyDescription("What the importance of a weight is, and how tasks add up.")
+        ContinualMethod method = ContinualMethod.ONLINE_EWC;
+
+        @JsonPropertyDescription("Strength, 0 or more.")
+        double lambda = Ewc.DEFAULT_LAMBDA;
+
+        @JsonPropertyDescription("How the penalty enters the step.")
+        Penalty.Mode mode = Penalty.Mode.GRADIENT;
+
+        @JsonPropertyDescription("Share of the old importance that is kept, for online_ewc.")
+        double gamma = 1;
+
+        @JsonPropertyDescription("Bounds the importance of weights that hardly moved, for si.")
+        double xi = SynapticIntelligence.DEFAULT_XI;
+
+        @JsonPropertyDescription("Rows that the importance is estimated from, for the two of EWC.")
+        int sequences = 64;
+
+        @JsonPropertyDescription("continual.safetensors of the run of the task before.")
+        @Nullable String from;
     }
 
     /** Settings of {@link org.retain4j.regularization.optimizer.Sam}. */

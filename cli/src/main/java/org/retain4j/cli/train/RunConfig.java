@@ -277,6 +277,12 @@ final class RunConfig {
         if (regularization.gpm != null) {
             parts.put("regularization.gpm.data", regularization.gpm.data);
         }
+        if (regularization.gem != null) {
+            parts.put("regularization.gem.data", regularization.gem.data);
+        }
+        if (regularization.ogd != null) {
+            parts.put("regularization.ogd.data", regularization.ogd.data);
+        }
         return parts;
     }
 

@@ -107,18 +107,23 @@ record TrainingData(
         }
 
         ExampleReader reader(String key, DataSpec spec) throws IOException {
-            if (spec.data.isEmpty()) {
-                throw new UsageException(key + ": data is missing, give a file");
-            }
-            try {
-                return ExampleReader.of(spec.data)
-                        .withFormat(spec.format)
-                        .withColumns(spec.columns)
-                        .withTextUnit(spec.textUnit)
-                        .strict(config.strict);
-            } catch (DataException e) {
-                throw new UsageException(key + ": " + e.getMessage());
-            }
+            return TrainingData.reader(config, key, spec);
+        }
+    }
+
+    /** Opens data, without encoding it. */
+    static ExampleReader reader(RunConfig config, String key, DataSpec spec) throws IOException {
+        if (spec.data.isEmpty()) {
+            throw new UsageException(key + ": data is missing, give a file");
+        }
+        try {
+            return ExampleReader.of(spec.data)
+                    .withFormat(spec.format)
+                    .withColumns(spec.columns)
+                    .withTextUnit(spec.textUnit)
+                    .strict(config.strict);
+        } catch (DataException e) {
+            throw new UsageException(key + ": " + e.getMessage());
         }
     }
 
@@ -138,6 +143,11 @@ record TrainingData(
         }
         if (config.regularization.ewc != null && config.regularization.ewc.importanceFile != null) {
             String file = config.regularization.ewc.importanceFile;
+            hashes.put(file, Sha256.of(Path.of(file)));
+        }
+        if (config.regularization.continual != null
+                && config.regularization.continual.from != null) {
+            String file = config.regularization.continual.from;
             hashes.put(file, Sha256.of(Path.of(file)));
         }
         if (config.chatTemplate != null) {
@@ -299,6 +309,17 @@ record TrainingData(
             summary.add(key + ": the first " + rows.size() + " rows are used (max_eval_samples)");
         }
         return rows;
+    }
+
+    /** Encodes data for a method, a source an entry. */
+    static List<BatchSource> apart(
+            RunConfig config, Encoding encoding, String key, List<DataSpec> specs)
+            throws IOException {
+        List<BatchSource> sources = new ArrayList<>();
+        for (DataSpec spec : specs) {
+            sources.add(forMethod(config, encoding, key, List.of(spec)));
+        }
+        return sources;
     }
 
     /** Encodes data for a method, which may not be what the run is measured on. */

@@ -100,6 +100,35 @@ record TrainingPlan(
                 lora == null || methods.gpm == null,
                 "with lora, gpm has nothing to project: the weights that it protects are frozen");
         require(
+                lora == null || methods.continual == null,
+                "with lora, continual has no weights to hold from task to task: A and B have no"
+                        + " meaning apart; use ewc or l2_sp, which hold their product");
+        require(
+                methods.continual == null
+                        || methods.continual.mode != Penalty.Mode.LOSS
+                        || methods.continual.method
+                                == RegularizationSection.ContinualMethod.ONLINE_EWC
+                        || methods.continual.method
+                                == RegularizationSection.ContinualMethod.SEPARATE_EWC,
+                "continual: si and rwalk read the gradient of the task alone, and cannot have the"
+                        + " mode loss");
+        String from = methods.continual == null ? null : methods.continual.from;
+        require(
+                from == null || Files.isRegularFile(Path.of(from)),
+                "regularization.continual.from: " + from + " does not exist");
+        require(
+                (methods.agem == null ? 0 : 1) + (methods.gem == null ? 0 : 1) <= 1,
+                "agem and gem both change the gradient by that of old data; give one of them");
+        require(
+                (methods.gpm == null ? 0 : 1) + (methods.ogd == null ? 0 : 1) <= 1,
+                "gpm and ogd both take directions out of the step, and each would undo a part of the"
+                        + " other; give one of them");
+        require(
+                methods.sam == null
+                        || methods.continual == null
+                        || methods.continual.method != RegularizationSection.ContinualMethod.RWALK,
+                "rwalk follows the path of one gradient a step, and does not go with sam");
+        require(
                 lora == null
                         || (methods.l2Sp == null || methods.l2Sp.exclude.isEmpty())
                                 && (methods.ewc == null || methods.ewc.exclude.isEmpty()),

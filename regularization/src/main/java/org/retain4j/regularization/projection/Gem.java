@@ -28,7 +28,9 @@ public final class Gem implements GradientProjection {
 
     static final double RIDGE = 1e-3;
 
-    private static final int MOST_TASKS = 20;
+    /** Most old tasks. */
+    public static final int MOST_TASKS = 20;
+
     private static final String STEPS = "steps";
 
     private final MemoryGradient memory;

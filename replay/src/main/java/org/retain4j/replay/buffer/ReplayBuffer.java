@@ -156,6 +156,15 @@ public final class ReplayBuffer implements Stateful {
                 .toList();
     }
 
+    /** Returns the rows of a task, the oldest first. */
+    public List<TrainRow> rows(int task) {
+        return items.stream()
+                .filter(item -> item.task() == task)
+                .sorted(Comparator.comparingLong(Item::number))
+                .map(Item::row)
+                .toList();
+    }
+
     /** Returns the number of rows of each task. */
     public Map<Integer, Integer> tasks() {
         Map<Integer, Integer> tasks = new TreeMap<>();
