@@ -9,17 +9,42 @@ def penalty_difference(p: List[Tensor], anchor: List[Tensor], i: int) -> Tensor:
     return x
 
 
+def penalty_piece(x: Tensor) -> int:
+    # Entries that are worked on at a time: few enough to stay in the cache between the passes over them, and to be
+    # summed in their own precision; a GPU takes all at once.
+    n = torch.numel(x)
+    if torch.__not__(ops.prim.is_cuda(x)):
+        n = ops.prim.min(n, 131072)
+    return ops.prim.max(n, 1)
+
+
+def penalty_pieces(x: Tensor) -> int:
+    n = (self).penalty_piece(x, )
+    return torch.floordiv(torch.sub(torch.add(torch.numel(x), n), 1), n)
+
+
+def penalty_cut(x: Tensor, k: int, n: int) -> Tensor:
+    flat = torch.view(torch.detach(x), [-1])
+    start = torch.mul(k, n)
+    return torch.narrow(flat, 0, start, ops.prim.min(n, torch.sub(torch.numel(flat), start)))
+
+
 def penalty_value(p: List[Tensor], anchor: List[Tensor], importance: List[Tensor]) -> Tensor:
     # sum of b (p - anchor)^2, and sum of (p - anchor)^2, in float64
-    s = torch.zeros([], dtype=7)
-    w = torch.zeros([], dtype=7)
+    device = ops.prim.device(p[0])
+    s = torch.zeros([], dtype=7, device=device)
+    w = torch.zeros([], dtype=7, device=device)
     for i in range(torch.len(p)):
-        d = (self).penalty_difference(p, anchor, i, )
-        q = torch.mul(d, d)
-        w = torch.add(w, torch.to(torch.sum(q, dtype=7), torch.device("cpu"), 7))
-        if torch.gt(torch.len(importance), 0):
-            q = torch.mul(q, importance[i])
-            s = torch.add(s, torch.to(torch.sum(q, dtype=7), torch.device("cpu"), 7))
+        x = torch.contiguous(torch.detach(p[i]))
+        n = (self).penalty_piece(x, )
+        for k in range((self).penalty_pieces(x, )):
+            d = (self).penalty_cut(x, k, n, )
+            if torch.gt(torch.len(anchor), 0):
+                d = torch.sub(d, (self).penalty_cut(torch.contiguous(anchor[i]), k, n, ))
+            w = torch.add(w, torch.dot(d, d))
+            if torch.gt(torch.len(importance), 0):
+                b = torch.mul((self).penalty_cut(torch.contiguous(importance[i]), k, n, ), d)
+                s = torch.add(s, torch.dot(b, d))
     if torch.eq(torch.len(importance), 0):
         s = w
     return torch.stack([s, w])
@@ -27,14 +52,22 @@ def penalty_value(p: List[Tensor], anchor: List[Tensor], importance: List[Tensor
 
 def penalty_gradient_(g: List[Tensor], p: List[Tensor], anchor: List[Tensor], importance: List[Tensor], factor: float) -> Tensor:
     # g += factor * b * (p - anchor); returns the norm of what was added
-    s = torch.zeros([], dtype=7)
+    s = torch.zeros([], dtype=7, device=ops.prim.device(p[0]))
     for i in range(torch.len(p)):
-        d = torch.mul((self).penalty_difference(p, anchor, i, ), factor)
-        if torch.gt(torch.len(importance), 0):
-            d = torch.mul_(d, importance[i])
-        s = torch.add(s, torch.to(torch.sum(torch.mul(d, d), dtype=7), torch.device("cpu"), 7))
-        _1 = torch.add_(g[i], d)
-    return torch.sqrt(s)
+        x = torch.contiguous(torch.detach(p[i]))
+        own = torch.contiguous(torch.detach(g[i]))
+        n = (self).penalty_piece(x, )
+        for k in range((self).penalty_pieces(x, )):
+            d = (self).penalty_cut(x, k, n, )
+            if torch.gt(torch.len(anchor), 0):
+                d = torch.sub(d, (self).penalty_cut(torch.contiguous(anchor[i]), k, n, ))
+            if torch.gt(torch.len(importance), 0):
+                d = torch.mul(d, (self).penalty_cut(torch.contiguous(importance[i]), k, n, ))
+            s = torch.add(s, torch.dot(d, d))
+            _1 = torch.add_((self).penalty_cut(own, k, n, ), d, alpha=factor)
+        if torch.__not__(torch.is_contiguous(g[i])):
+            _2 = torch.copy_(torch.detach(g[i]), own)
+    return torch.abs(torch.mul(torch.sqrt(s), factor))
 
 
 def penalty_decoupled_(p: List[Tensor], anchor: List[Tensor], importance: List[Tensor], step: float, proximal: bool) -> Tensor:
