@@ -4,6 +4,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.retain4j.core.tensor.DType;
 
 /** Where a merge is unlike that of mergekit 0.1.4, decided before any weight is read. */
@@ -11,16 +12,28 @@ final class Differences {
 
     private static final int NAMED = 3;
 
+    /** Methods whose steps parity rounds to bfloat16 as the reference does. */
+    private static final Set<String> REPEATED =
+            Set.of("linear", "slerp", "task_arithmetic", "ties", "model_stock", "passthrough");
+
     private Differences() {}
 
-    /** Returns a sentence for each kind of difference; none under parity. */
+    /** Returns a sentence for each kind of difference; under parity only for what it leaves. */
     static List<String> of(MergePlan plan, List<MergeJob> jobs) {
         Map<String, List<String>> kinds = new LinkedHashMap<>();
-        if (plan.parity) {
-            return List.of();
-        }
         for (MergeJob job : jobs) {
             String name = job.output().name();
+            if (plan.parity) {
+                if (isRoundedOnce(plan, job)) {
+                    kinds.computeIfAbsent(
+                                    plan.method.info().name()
+                                            + " is computed in float32 and rounded once; mergekit"
+                                            + " rounds every step to bfloat16",
+                                    key -> new ArrayList<>())
+                            .add(name);
+                }
+                continue;
+            }
             for (String kind : job.unlike()) {
                 kinds.computeIfAbsent(kind, key -> new ArrayList<>()).add(name);
             }
@@ -52,8 +65,26 @@ final class Differences {
                     "random numbers depend on the seed and on the names of tensors; mergekit's on"
                             + " the order in which tensors are merged");
         }
+        String template = plan.chatTemplate;
+        if (template != null && NamedTemplates.names().contains(template)) {
+            if (!template.equals("chatml")) {
+                sentences.add(
+                        "the chat template "
+                                + template
+                                + " is that of the format; mergekit's has other white space");
+            }
+        }
         kinds.forEach((kind, names) -> sentences.add(kind + " (" + list(names) + ")"));
         return sentences;
+    }
+
+    /** Returns whether parity does not repeat the steps of bfloat16 arithmetic. */
+    private static boolean isRoundedOnce(MergePlan plan, MergeJob job) {
+        MergeJob.Input reference = job.base() != null ? job.base() : job.models().get(0);
+        DType computed = plan.dtype != null ? plan.dtype : reference.info().dtype();
+        boolean rescaled = job.settings().getOrDefault("rescale", 0.0) != 0;
+        return computed == DType.BFLOAT16
+                && (rescaled || !REPEATED.contains(plan.method.info().name()));
     }
 
     private static String list(List<String> names) {

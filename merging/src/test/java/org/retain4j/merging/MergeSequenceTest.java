@@ -138,6 +138,18 @@ class MergeSequenceTest {
         Path same = folder.resolve("same");
         Merge.of(MergePlan.parse("p", text + "parity: mergekit-0.1.4\n")).root(root).run(same);
         assertThat(Files.readString(same.resolve("merge.json")))
+                .contains("breadcrumbs is computed in float32 and rounded once; mergekit rounds")
+                .doesNotContain("mergekit takes the first")
+                .doesNotContain("mergekit drops");
+        Path linear = folder.resolve("linear");
+        String plain =
+                """
+                merge_method: linear
+                models: [{model: ft_a-bf16, parameters: {weight: [0.2, 1]}}]
+                parity: mergekit-0.1.4
+                """;
+        Merge.of(MergePlan.parse("p", plain)).root(root).run(linear);
+        assertThat(Files.readString(linear.resolve("merge.json")))
                 .contains("\"differs_from_mergekit_0_1_4\" : [ ]");
     }
 

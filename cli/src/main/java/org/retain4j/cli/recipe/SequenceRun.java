@@ -120,12 +120,6 @@ public final class SequenceRun {
             if (config.oLora != null) {
                 put(checked, config.oLora, List.of());
             }
-            if (ewc != null) {
-                // as later tasks get it
-                checked.withObjectProperty("regularization")
-                        .putObject("ewc")
-                        .put("importance_file", IMPORTANCE);
-            }
             FinetuneRun.of(at, checked);
             if (!stages.isEmpty()) {
                 checkLater(at, checked, config, stages.get(0).get("train"));
