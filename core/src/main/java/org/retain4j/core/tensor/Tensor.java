@@ -284,7 +284,10 @@ public final class Tensor implements AutoCloseable {
 
     /** Says which device this tensor stands for, where devices are simulated. */
     void label(Device simulated) {
-        device = simulated;
+        // a tensor without memory keeps its own kind of device, which is refused
+        if (use("device", Native::device)[0] == 0) {
+            device = simulated;
+        }
     }
 
     /** Returns the size of the elements, or -1 when this is closed or elsewhere. */
