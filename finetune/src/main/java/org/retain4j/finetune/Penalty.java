@@ -65,6 +65,25 @@ public interface Penalty extends Stateful {
      */
     double addGradient(List<Parameter> parameters, List<Tensor> gradients);
 
+    /**
+     * What a penalty did to a gradient.
+     *
+     * @param norm Euclidean norm of what was added
+     * @param value value of the penalty
+     * @param drift how far the parameters are from their anchor, see {@link #drift()}
+     */
+    record Pull(double norm, double value, double drift) {}
+
+    /**
+     * Adds the gradient and returns what a step reports; the trainer calls this. To be overridden
+     * where one pass over the parameters gives all three.
+     */
+    default Pull pull(List<Parameter> parameters, List<Tensor> gradients) {
+        double norm = addGradient(parameters, gradients);
+        double value = value(parameters);
+        return new Pull(norm, value, drift());
+    }
+
     /** Moves the parameters after the optimizer step; called in the other modes. */
     void afterStep(List<Parameter> parameters, double learningRate);
 }

@@ -71,6 +71,15 @@ public final class ScaledPenalty implements Penalty {
     }
 
     @Override
+    public Pull pull(List<Parameter> parameters, List<Tensor> gradients) {
+        double factor = strength.factor();
+        if (factor != 1) {
+            return Penalty.super.pull(parameters, gradients);
+        }
+        return penalty.pull(parameters, gradients);
+    }
+
+    @Override
     public void afterStep(List<Parameter> parameters, double learningRate) {
         // learning rate and strength enter as their product
         penalty.afterStep(parameters, strength.factor() * learningRate);

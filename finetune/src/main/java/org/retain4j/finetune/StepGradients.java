@@ -1,6 +1,5 @@
 package org.retain4j.finetune;
 
-import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.retain4j.core.nn.Parameter;
@@ -57,8 +56,9 @@ final class StepGradients {
         double firstLoss = loss;
         double firstDistillation = distillation;
         List<Tensor> gradients = compute();
-        addPenaltyGradients(gradients, Penalty.Mode.LOSS);
-        addPenaltyGradients(gradients, Penalty.Mode.GRADIENT);
+        for (Penalty.Mode mode : List.of(Penalty.Mode.LOSS, Penalty.Mode.GRADIENT)) {
+            joining(mode).forEach(penalty -> penalty.addGradient(parameters, gradients));
+        }
         setup.projections.forEach(projection -> projection.project(parameters, gradients));
         clip(gradients);
         loss = firstLoss;
@@ -140,18 +140,37 @@ final class StepGradients {
     }
 
     /** Returns the norm of the penalty gradients over that of the task gradient. */
-    double addPenaltyGradients(List<Tensor> gradients, Penalty.Mode mode) {
-        List<Penalty> joining = new ArrayList<>(setup.penalties);
-        joining.removeIf(penalty -> penalty.mode() != mode);
+    /**
+     * What the penalties of a mode did.
+     *
+     * @param share sum of the norms of what they added over the norm of what was there
+     * @param value sum of their values
+     * @param drift largest distance from an anchor
+     */
+    record PenaltySum(double share, double value, double drift) {
+        private static final PenaltySum NONE = new PenaltySum(0, 0, 0);
+    }
+
+    PenaltySum addPenaltyGradients(List<Tensor> gradients, Penalty.Mode mode) {
+        List<Penalty> joining = joining(mode);
         if (joining.isEmpty()) {
-            return 0;
+            return PenaltySum.NONE;
         }
         double own = Kernels.call("global_norm", gradients).item();
         double added = 0;
+        double value = 0;
+        double drift = 0;
         for (Penalty penalty : joining) {
-            added += penalty.addGradient(parameters, gradients);
+            Penalty.Pull pull = penalty.pull(parameters, gradients);
+            added += pull.norm();
+            value += pull.value();
+            drift = Math.max(drift, pull.drift());
         }
-        return own > 0 ? added / own : 0;
+        return new PenaltySum(own > 0 ? added / own : 0, value, drift);
+    }
+
+    private List<Penalty> joining(Penalty.Mode mode) {
+        return setup.penalties.stream().filter(penalty -> penalty.mode() == mode).toList();
     }
 
     double clip(List<Tensor> gradients) {

@@ -181,6 +181,10 @@ final class TrainRun {
         }
     }
 
+    private static boolean movesAfterwards(Penalty penalty) {
+        return penalty.mode() == Penalty.Mode.DECOUPLED || penalty.mode() == Penalty.Mode.PROXIMAL;
+    }
+
     private StepReport step(StepGradients stepGradients, Optimizer optimizer) {
         long started = System.nanoTime();
         double learningRate =
@@ -189,18 +193,19 @@ final class TrainRun {
         stepGradients.draw(done);
         enter(Phase.METHODS);
         List<Tensor> gradients = stepGradients.compute();
-        double share = stepGradients.addPenaltyGradients(gradients, Penalty.Mode.LOSS);
+        StepGradients.PenaltySum inLoss =
+                stepGradients.addPenaltyGradients(gradients, Penalty.Mode.LOSS);
         setup.penalties.forEach(penalty -> penalty.observeTaskGradient(parameters, gradients));
-        double penaltyValue = 0;
-        double inLoss = 0;
-        double drift = 0;
+        StepGradients.PenaltySum added =
+                stepGradients.addPenaltyGradients(gradients, Penalty.Mode.GRADIENT);
+        double penaltyValue = inLoss.value() + added.value();
+        double drift = Math.max(inLoss.drift(), added.drift());
         for (Penalty penalty : setup.penalties) {
-            double value = penalty.value(parameters);
-            penaltyValue += value;
-            inLoss += penalty.mode() == Penalty.Mode.LOSS ? value : 0;
-            drift = Math.max(drift, penalty.drift());
+            if (movesAfterwards(penalty)) {
+                penaltyValue += penalty.value(parameters);
+                drift = Math.max(drift, penalty.drift());
+            }
         }
-        share += stepGradients.addPenaltyGradients(gradients, Penalty.Mode.GRADIENT);
         setup.projections.forEach(projection -> projection.project(parameters, gradients));
         double norm = stepGradients.clip(gradients);
         boolean projectsUpdates =
@@ -218,8 +223,7 @@ final class TrainRun {
             }
         }
         for (Penalty penalty : setup.penalties) {
-            if (penalty.mode() == Penalty.Mode.DECOUPLED
-                    || penalty.mode() == Penalty.Mode.PROXIMAL) {
+            if (movesAfterwards(penalty)) {
                 penalty.afterStep(parameters, learningRate);
             }
         }
@@ -237,10 +241,10 @@ final class TrainRun {
         return new StepReport(
                 done + 1,
                 options.steps(),
-                stepGradients.loss() + inLoss,
+                stepGradients.loss() + inLoss.value(),
                 stepGradients.distillation(),
                 penaltyValue,
-                share,
+                inLoss.share() + added.share(),
                 drift,
                 norm,
                 learningRate,

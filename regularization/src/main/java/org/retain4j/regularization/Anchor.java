@@ -10,6 +10,7 @@ import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Scope;
 import org.retain4j.core.tensor.Tensor;
+import org.retain4j.finetune.Penalty;
 
 /**
  * One term Σ b (θ - θ*)²: the values θ* that parameters had, and a weight b of every single one, or
@@ -189,25 +190,30 @@ final class Anchor implements AutoCloseable {
         }
     }
 
-    /** Returns ‖θ - θ*‖ when the value was last asked for. */
+    /** Returns ‖θ - θ*‖ when the value or the gradient was last asked for. */
     double distance() {
         return distance;
     }
 
-    /** Adds {@code factor} b (θ - θ*) to gradients and returns the norm of what was added. */
-    double addGradient(List<Parameter> parameters, List<Tensor> gradients, double factor) {
+    /** Adds {@code factor} b (θ - θ*) to gradients; the value is Σ b (θ - θ*)². */
+    Penalty.Pull pull(List<Parameter> parameters, List<Tensor> gradients, double factor) {
         if (isEmpty()) {
-            return 0;
+            distance = 0;
+            return new Penalty.Pull(0, 0, 0);
         }
         try (Scope adding = Scope.open()) {
-            return Kernels.call(
-                            "penalty_gradient_",
-                            held(gradients),
-                            held(Parameter.values(parameters)),
-                            anchor,
-                            importance,
-                            share * factor)
-                    .item();
+            double[] sums =
+                    Kernels.call(
+                                    "penalty_gradient_",
+                                    held(gradients),
+                                    held(Parameter.values(parameters)),
+                                    anchor,
+                                    importance,
+                                    share * factor)
+                            .toDoubleArray();
+            distance = Math.sqrt(sums[1]);
+            double norm = Math.abs(share * factor) * Math.sqrt(sums[2]);
+            return new Penalty.Pull(norm, share * sums[0], distance);
         }
     }
 

@@ -87,12 +87,19 @@ abstract class AnchoredPenalty implements Penalty, AutoCloseable {
 
     @Override
     public final double addGradient(List<Parameter> parameters, List<Tensor> gradients) {
+        return pull(parameters, gradients).norm();
+    }
+
+    @Override
+    public final Pull pull(List<Parameter> parameters, List<Tensor> gradients) {
         double squares = 0;
+        double sum = 0;
         for (Anchor term : terms()) {
-            double norm = term.addGradient(parameters, gradients, 2 * lambda);
-            squares += norm * norm;
+            Pull pull = term.pull(parameters, gradients, 2 * lambda);
+            squares += pull.norm() * pull.norm();
+            sum += pull.value();
         }
-        return Math.sqrt(squares);
+        return new Pull(Math.sqrt(squares), lambda == 0 ? 0 : lambda * sum, drift());
     }
 
     @Override

@@ -8,7 +8,6 @@ import java.util.OptionalInt;
 import org.retain4j.core.generate.Generator;
 import org.retain4j.core.generate.Sampling;
 import org.retain4j.core.model.CausalLm;
-import org.retain4j.core.model.TokenBatch;
 import org.retain4j.core.nn.Parameter;
 import org.retain4j.core.tensor.Kernels;
 import org.retain4j.core.tensor.Random;
@@ -131,9 +130,15 @@ public record Fisher(
 
     private Estimate estimate(CausalLm model, BatchSource data, boolean quality) {
         List<Parameter> parameters = model.parameters();
+        DrawnLabels own = new DrawnLabels();
         LossGradient gradient =
                 new LossGradient(
-                        model, parameters, new CrossEntropy(), List.of(), false, LOSS_CHUNK);
+                        model,
+                        parameters,
+                        drawsLabels() ? own : new CrossEntropy(),
+                        List.of(),
+                        false,
+                        LOSS_CHUNK);
         parameters.forEach(parameter -> parameter.value().requiresGrad(true));
         try (Scope scope = Scope.open()) {
             List<Tensor> values = Parameter.values(parameters);
@@ -144,7 +149,7 @@ public record Fisher(
             for (int i = 0; i < gradients; i++) {
                 try (Scope part = Scope.open()) {
                     List<TrainRow> rows = data.rows((long) i * batch, batch);
-                    LossGradient.Result one = gradient(model, gradient, rows, i);
+                    LossGradient.Result one = gradient(model, gradient, own, rows, i);
                     if (convention.squares() == Convention.Squares.TIMES_PROBABILITY) {
                         double counted = rows.get(0).totalWeight();
                         double probability =
@@ -178,29 +183,25 @@ public record Fisher(
         }
     }
 
+    /** Whether the labels come from the scores of the very pass whose gradient is taken. */
+    private boolean drawsLabels() {
+        return convention.squares() != Convention.Squares.OF_BATCH_MEANS
+                && (labels == Labels.SAMPLED || labels == Labels.PREDICTED);
+    }
+
     private LossGradient.Result gradient(
-            CausalLm model, LossGradient gradient, List<TrainRow> rows, int index) {
+            CausalLm model,
+            LossGradient gradient,
+            DrawnLabels own,
+            List<TrainRow> rows,
+            int index) {
         if (convention.squares() == Convention.Squares.OF_BATCH_MEANS) {
             return gradient.of(rows, rows.stream().mapToDouble(TrainRow::totalWeight).sum());
         }
         TrainRow row =
                 labels == Labels.MODEL_SEQUENCE ? drawn(model, rows.get(0), index) : rows.get(0);
-        double divisor = reduction == Reduction.MEAN ? row.totalWeight() : 1;
-        if (labels == Labels.EMPIRICAL || labels == Labels.MODEL_SEQUENCE) {
-            return gradient.of(List.of(row), divisor);
-        }
-        TokenBatch tokens = TokenBatch.of(row.ids());
-        long[] targets =
-                labels == Labels.PREDICTED
-                        ? model.likeliestNext(tokens)
-                        : model.sampleNext(tokens, Random.at(seed, index, "fisher-labels"));
-        float[] weights = new float[targets.length];
-        for (int t = 0; t < targets.length; t++) {
-            boolean counted = t + 1 < targets.length && row.weights()[t + 1] > 0;
-            weights[t] = counted ? (float) (row.weights()[t + 1] / divisor) : 0;
-            targets[t] = counted ? targets[t] : -100;
-        }
-        return gradient.of(tokens, targets, weights);
+        own.draw(labels == Labels.SAMPLED ? Random.at(seed, index, "fisher-labels") : null);
+        return gradient.of(List.of(row), reduction == Reduction.MEAN ? row.totalWeight() : 1);
     }
 
     /** Returns the row up to its first counted token, and as many tokens of the model's own. */

@@ -146,7 +146,7 @@ class RunFileTest {
                     early_stopping_patience: 2       | needs eval or eval_split
                     load_best_model_at_end: true     | needs eval or eval_split
                     max_retain_rise: 0.1             | max_retain_rise needs retain
-                    replay: {ratio: 0.1}             | replay needs either data or self_generated
+                    replay: {ratio: 0.1}             | replay needs one of data, self_generated, magpie, ssr and lamol, has 0
                     regularization: {ewc: {}}        | regularization.ewc needs either data
                     device: tpu                      | device
                     precision: f64                   | precision

@@ -488,19 +488,6 @@ public final class CausalLm implements AutoCloseable {
      * @return {@code [rows · tokens]} in row-major order, also at padding
      */
     public long[] sampleNext(TokenBatch batch, Random random) {
-        return next(batch, random);
-    }
-
-    /**
-     * Returns the most likely next token at every position.
-     *
-     * @return {@code [rows · tokens]} in row-major order, also at padding
-     */
-    public long[] likeliestNext(TokenBatch batch) {
-        return next(batch, null);
-    }
-
-    private long[] next(TokenBatch batch, @Nullable Random random) {
         try (Scope pass = Scope.open()) {
             long places = (long) batch.rows() * batch.tokens();
             Tensor hidden = hidden(batch).reshape(places, spec.hiddenSize());
@@ -512,15 +499,13 @@ public final class CausalLm implements AutoCloseable {
                     Tensor states = hidden.narrow(0, start, length);
                     int type = precision.computeType().scalarType();
                     Tensor labels =
-                            random == null
-                                    ? Kernels.call("likeliest_labels", states, weight, type)
-                                    : Kernels.call(
-                                            "sampled_labels",
-                                            states,
-                                            weight,
-                                            random.uniform(length).to(device),
-                                            spec.logitSoftCap(),
-                                            type);
+                            Kernels.call(
+                                    "sampled_labels",
+                                    states,
+                                    weight,
+                                    random.uniform(length).to(device),
+                                    spec.logitSoftCap(),
+                                    type);
                     System.arraycopy(labels.toLongArray(), 0, drawn, start, length);
                 }
             }

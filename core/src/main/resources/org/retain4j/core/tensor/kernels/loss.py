@@ -108,14 +108,22 @@ def token_scores(hidden: Tensor, weight: Tensor, targets: Tensor, chunk: int, ca
     return torch.cat(out, 1)
 
 
+def drawn_labels(logits: Tensor, uniforms: Tensor) -> Tensor:
+    # one label a position, drawn from the softmax by inverse transform
+    cumulative = torch.cumsum(torch.softmax(logits, 1), 1, dtype=7)
+    index = torch.squeeze(torch.searchsorted(cumulative, torch.unsqueeze(uniforms, 1), right=True), 1)
+    return torch.clamp_max(index, torch.sub(torch.size(logits, 1), 1))
+
+
 def sampled_labels(hidden: Tensor, weight: Tensor, uniforms: Tensor, cap: float, dtype: int) -> Tensor:
-    # one label a position, drawn from the model's own softmax by inverse transform
     lg = (self).soft_cap(torch.to(torch.linear(torch.to(hidden, dtype), torch.to(weight, dtype)), 6), cap, )
-    cumulative = torch.cumsum(torch.softmax(torch.to(lg, 7), 1), 1)
-    index = torch.sum(torch.to(torch.le(cumulative, torch.unsqueeze(uniforms, 1)), 4), [1])
-    return torch.clamp_max(index, torch.sub(torch.size(lg, 1), 1))
+    return (self).drawn_labels(lg, uniforms, )
 
 
-def likeliest_labels(hidden: Tensor, weight: Tensor, dtype: int) -> Tensor:
-    # a soft cap rises, and so leaves the largest where it is
-    return torch.argmax(torch.to(torch.linear(torch.to(hidden, dtype), torch.to(weight, dtype)), 6), 1)
+def cross_entropy_drawn_(logits: Tensor, uniforms: Tensor, targets: Tensor, weights: Tensor) -> List[Tensor]:
+    # of labels that the scores themselves give: drawn, or the likeliest where there are no uniforms
+    if torch.gt(torch.numel(uniforms), 0):
+        labels = (self).drawn_labels(logits, uniforms, )
+    else:
+        labels = torch.argmax(logits, 1)
+    return (self).cross_entropy_(logits, torch.where(torch.ge(targets, 0), labels, targets), weights, 0., )

@@ -51,8 +51,11 @@ def penalty_value(p: List[Tensor], anchor: List[Tensor], importance: List[Tensor
 
 
 def penalty_gradient_(g: List[Tensor], p: List[Tensor], anchor: List[Tensor], importance: List[Tensor], factor: float) -> Tensor:
-    # g += factor * b * (p - anchor); returns the norm of what was added
-    s = torch.zeros([], dtype=7, device=ops.prim.device(p[0]))
+    # g += factor * b * (p - anchor); returns the sums of b (p - anchor)^2, (p - anchor)^2 and b^2 (p - anchor)^2
+    device = ops.prim.device(p[0])
+    s = torch.zeros([], dtype=7, device=device)
+    w = torch.zeros([], dtype=7, device=device)
+    q = torch.zeros([], dtype=7, device=device)
     for i in range(torch.len(p)):
         x = torch.contiguous(torch.detach(p[i]))
         own = torch.contiguous(torch.detach(g[i]))
@@ -61,13 +64,19 @@ def penalty_gradient_(g: List[Tensor], p: List[Tensor], anchor: List[Tensor], im
             d = (self).penalty_cut(x, k, n, )
             if torch.gt(torch.len(anchor), 0):
                 d = torch.sub(d, (self).penalty_cut(torch.contiguous(anchor[i]), k, n, ))
+            w = torch.add(w, torch.dot(d, d))
             if torch.gt(torch.len(importance), 0):
-                d = torch.mul(d, (self).penalty_cut(torch.contiguous(importance[i]), k, n, ))
-            s = torch.add(s, torch.dot(d, d))
+                b = torch.mul(d, (self).penalty_cut(torch.contiguous(importance[i]), k, n, ))
+                s = torch.add(s, torch.dot(b, d))
+                q = torch.add(q, torch.dot(b, b))
+                d = b
             _1 = torch.add_((self).penalty_cut(own, k, n, ), d, alpha=factor)
         if torch.__not__(torch.is_contiguous(g[i])):
             _2 = torch.copy_(torch.detach(g[i]), own)
-    return torch.abs(torch.mul(torch.sqrt(s), factor))
+    if torch.eq(torch.len(importance), 0):
+        s = w
+        q = w
+    return torch.stack([s, w, q])
 
 
 def penalty_decoupled_(p: List[Tensor], anchor: List[Tensor], importance: List[Tensor], step: float, proximal: bool) -> Tensor:
