@@ -71,7 +71,7 @@ final class Differences {
                 sentences.add(
                         "the chat template "
                                 + template
-                                + " is that of the format; mergekit's has other white space");
+                                + " is our own; mergekit's has other white space and line breaks");
             }
         }
         kinds.forEach((kind, names) -> sentences.add(kind + " (" + list(names) + ")"));
