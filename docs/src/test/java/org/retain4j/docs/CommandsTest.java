@@ -77,7 +77,12 @@ class CommandsTest {
             recipe();
             Path guide = Guides.ROOT.resolve("docs/finetune.md");
             List<List<String>> yaml = Guides.fences(Files.readString(guide), "yaml");
-            Files.write(temp.resolve("sequence.yaml"), yaml.get(1));
+            List<String> sequence =
+                    yaml.stream()
+                            .filter(lines -> lines.stream().anyMatch(l -> l.startsWith("tasks:")))
+                            .findFirst()
+                            .orElseThrow();
+            Files.write(temp.resolve("sequence.yaml"), sequence);
             words.addAll(List.of("--set", "run.max_steps=2"));
         }
         Path model = Guides.ROOT.resolve("core/src/test/resources/golden/models/llama");
