@@ -59,9 +59,8 @@ public final class AGem implements GradientProjection, AutoCloseable {
             List<Tensor> gradient = memory.of(old.rows(steps * rows, rows), parameters);
             steps++;
             double dot = Kernels.call("list_dot64", gradients, gradient).item();
-            double square = Kernels.call("list_dot64", gradient, gradient).item();
-            if (square > 0 && dot < 0) {
-                Kernels.call("list_axpy_", gradients, gradient, -dot / square);
+            if (dot < 0) {
+                removeFrom(gradients, gradient, dot);
             }
             if (projectUpdate) {
                 reference = gradient.stream().map(scope::adopt).toList();
@@ -80,11 +79,18 @@ public final class AGem implements GradientProjection, AutoCloseable {
             List<Tensor> values = Parameter.values(parameters);
             List<Tensor> update = Kernels.callForList("list_sub", values, before);
             double dot = Kernels.call("list_dot64", update, reference).item();
-            double square = Kernels.call("list_dot64", reference, reference).item();
             // a step along the old gradient raises the old loss
-            if (square > 0 && dot > 0) {
-                Kernels.call("list_axpy_", values, reference, -dot / square);
+            if (dot > 0) {
+                removeFrom(values, reference, dot);
             }
+        }
+    }
+
+    /** Takes out the part along a direction, of which the product with it is known. */
+    private static void removeFrom(List<Tensor> all, List<Tensor> direction, double dot) {
+        double square = Kernels.call("list_dot64", direction, direction).item();
+        if (square > 0) {
+            Kernels.call("list_axpy_", all, direction, -dot / square);
         }
     }
 

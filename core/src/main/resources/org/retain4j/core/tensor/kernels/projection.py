@@ -17,7 +17,7 @@ def list_dot64(a: List[Tensor], b: List[Tensor]) -> Tensor:
         n = torch.numel(x)
         start = 0
         while torch.lt(start, n):
-            c = ops.prim.min(65536, torch.sub(n, start))
+            c = ops.prim.min(1048576, torch.sub(n, start))
             u = torch.to(torch.narrow(x, 0, start, c), 7)
             v = torch.to(torch.narrow(y, 0, start, c), 7)
             s = torch.add(s, torch.to(torch.dot(u, v), torch.device("cpu"), 7))
